@@ -141,14 +141,17 @@ let package = Package(
         .testTarget(
             name: "IngestTests",
             dependencies: [
-                "Ingest", "WebSocketClient", "ColonyExchanges", "Coordination", "RedisClient", "TestSupport", "Simulator", nioCore, nioPosix,
+                "Ingest", "WebSocketClient", "ColonyExchanges", "Coordination", "RedisClient", "TestSupport", "Simulator", nioCore,
+                nioPosix,
                 nioEmbedded,
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "ClusterTests",
-            dependencies: ["Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "TestSupport", "ColonyExchanges", nioCore, nioPosix],
+            dependencies: [
+                "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "TestSupport", "ColonyExchanges", nioCore, nioPosix,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

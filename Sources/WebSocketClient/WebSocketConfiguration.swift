@@ -1,0 +1,79 @@
+/// How to open one websocket.
+public struct WebSocketConfiguration: Sendable {
+    public enum Roots: Sendable, Hashable {
+        case system
+        /// A PEM file of the authorities to trust, instead of the system's.
+        case file(String)
+        /// No verification at all: for tests against foreign systems only; warned about.
+        case insecure
+    }
+
+    public enum Proxy: Sendable, Hashable {
+        /// HTTP CONNECT, with Basic login where given; `tls`: the proxy itself is spoken to over TLS.
+        case http(host: String, port: Int, login: Login?, tls: Bool)
+        case socks5(host: String, port: Int, login: Login?)
+    }
+
+    public struct Login: Sendable, Hashable {
+        public var user: String
+        public var password: String
+
+        public init(user: String, password: String) {
+            self.user = user
+            self.password = password
+        }
+    }
+
+    /// `ws://` or `wss://`, with path and query.
+    public var url: String
+    public var headers: [(name: String, value: String)] = []
+    public var roots: Roots = .system
+    /// The name to verify and to send as SNI; nil: the URL's host.
+    public var serverName: String?
+    /// Connect here instead of to the URL's host and port (tests, simulator); name and Host header stay the URL's.
+    public var address: (host: String, port: Int)?
+    public var proxy: Proxy?
+    public var offersDeflate = false
+    /// TCP, proxy, TLS and upgrade together.
+    public var connectTimeout: Duration = .seconds(10)
+    public var maxMessageBytes = 16 << 20
+    /// How long the peer's close frame is waited for after ours; then the socket is closed, with a reset if need be.
+    public var closeTimeout: Duration = .seconds(2)
+
+    public init(url: String) { self.url = url }
+}
+
+/// The server's answer to the upgrade.
+public struct WebSocketUpgrade: Sendable {
+    public var headers: [(name: String, value: String)]
+    public var negotiatedDeflate: Bool
+    /// The address connected to, for logs.
+    public var peer: String
+}
+
+/// Why a websocket could not be opened.
+public struct WebSocketConnectError: Error, Sendable, CustomStringConvertible {
+    public enum Code: Sendable, Equatable, Hashable {
+        case badURL, resolve, refused, unreachable, timeout, proxy, tls
+        /// The server answered the upgrade with another status; see `status` and `retryAfter`.
+        case upgradeRefused
+        case redirect
+        /// The answer was not a valid upgrade.
+        case badUpgrade
+        case closed
+    }
+
+    public var code: Code
+    public var description: String
+    /// The HTTP status of a refused upgrade.
+    public var status: Int?
+    /// What the server's Retry-After asks for.
+    public var retryAfter: Duration?
+
+    public init(_ code: Code, _ description: String, status: Int? = nil, retryAfter: Duration? = nil) {
+        self.code = code
+        self.description = description
+        self.status = status
+        self.retryAfter = retryAfter
+    }
+}

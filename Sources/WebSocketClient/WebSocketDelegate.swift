@@ -1,0 +1,35 @@
+/// Receives what happens on one websocket. Every call comes on the connection's event loop, and nothing is called after `webSocketClosed`.
+///
+/// The unit of work is the read burst: any number of messages, then one `webSocketBurstEnded`.
+public protocol WebSocketDelegate: AnyObject {
+    /// One whole message; for text the bytes are valid UTF-8. The pointer is good for the duration of the call only.
+    func webSocketReceived(_ kind: WebSocketMessageKind, _ payload: UnsafeRawBufferPointer)
+
+    /// All messages of one read from the socket have been delivered.
+    func webSocketBurstEnded()
+
+    /// A PING came in (its PONG is already on the way).
+    func webSocketReceivedPing(_ payload: UnsafeRawBufferPointer)
+
+    /// A PONG came in.
+    func webSocketReceivedPong(_ payload: UnsafeRawBufferPointer)
+
+    /// The connection is over; the socket is closed.
+    func webSocketClosed(_ reason: WebSocketCloseReason)
+}
+
+public enum WebSocketMessageKind: Sendable, Equatable { case text, binary }
+
+/// Why a websocket ended. A close frame, a reset, a silent line and a broken rule are different reasons.
+public enum WebSocketCloseReason: Sendable, Equatable {
+    /// The peer sent a close frame; its code (1005: none given) and text.
+    case closedByPeer(code: UInt16, text: String)
+    /// We closed it, and the peer answered or was given up on.
+    case closedByUs(code: UInt16)
+    /// FIN without a close frame.
+    case endOfStream
+    /// Reset or another error of the socket.
+    case reset(String)
+    /// The peer broke the protocol; the code we sent (1002, 1007, 1009, ...) and what was wrong.
+    case violation(code: UInt16, String)
+}
