@@ -1,0 +1,134 @@
+package import Coordination
+package import Logging
+package import NIOCore
+package import RedisClient
+
+/// Hears of a link's ups and downs, on its event loop.
+package protocol RedisLinkUser: AnyObject {
+    func linkUp()
+    func linkLost()
+}
+
+/// The data connection of one event loop to Redis, kept open: all feeds of the loop share it, and their calls are executed in the order in
+/// which they were written.
+///
+/// Bound to its event loop.
+package final class RedisLink {
+    package let eventLoop: any EventLoop
+    private let endpoint: RedisEndpoint
+    private let name: String
+    private let logger: Logger
+    private let reconnectCap: Duration
+    private var connection: RedisConnection?
+    private var users: [ObjectIdentifier: any RedisLinkUser] = [:]
+    private var failures = 0
+    private var isClosed = false
+    private var isLoadingLibrary = false
+    /// Every connection has its number; what belongs to an older one is over.
+    package private(set) var connectionNumber = 0
+
+    package init(endpoint: RedisEndpoint, name: String, reconnectCap: Duration, on eventLoop: any EventLoop, logger: Logger) {
+        self.endpoint = endpoint
+        self.name = name
+        self.reconnectCap = reconnectCap
+        self.eventLoop = eventLoop
+        self.logger = logger
+    }
+
+    package var isUp: Bool { connection != nil }
+
+    package func start() {
+        eventLoop.preconditionInEventLoop()
+        connect()
+    }
+
+    package func add(_ user: any RedisLinkUser) {
+        users[ObjectIdentifier(user)] = user
+        if isUp { user.linkUp() }
+    }
+
+    package func remove(_ user: any RedisLinkUser) { users[ObjectIdentifier(user)] = nil }
+
+    package func close() {
+        isClosed = true
+        connection?.close()
+    }
+
+    /// Writes one encoded command; false when there is no connection. The completion is not called then.
+    package func write(
+        _ parts: [ByteBuffer], timeout: Duration, completion: @escaping (Result<RedisValue, RedisError>) -> Void
+    ) -> Bool {
+        guard let connection else { return false }
+        connection.write(parts, timeout: timeout, completion: completion)
+        return true
+    }
+
+    package func write(
+        _ arguments: [RedisArgument], timeout: Duration, completion: @escaping (Result<RedisValue, RedisError>) -> Void
+    ) -> Bool {
+        var buffer = ByteBufferAllocator().buffer(capacity: 512)
+        RedisCommandEncoder.encode(arguments, into: &buffer)
+        return write([buffer], timeout: timeout, completion: completion)
+    }
+
+    package func flush() { connection?.flush() }
+
+    /// Loads the function library once more (a server that lost it answers "Function not found"); users hear of a new link when it is there.
+    package func reloadLibrary() {
+        guard !isLoadingLibrary, let connection else { return }
+        isLoadingLibrary = true
+        let written = write(FunctionLibrary.loadArguments, timeout: .seconds(5)) { [self] result in
+            isLoadingLibrary = false
+            if case .failure(let error) = result {
+                logger.warning("Function library could not be loaded", metadata: ["redis": "\(endpoint)"], error: error)
+                connection.close()
+            }
+        }
+        if written { flush() }
+    }
+
+    private func connect() {
+        guard !isClosed else { return }
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        RedisConnection.connect(to: endpoint, name: name, on: eventLoop) { result in
+            loopBound.value.connected(result)
+        }
+    }
+
+    private func connected(_ result: Result<RedisConnection, RedisError>) {
+        switch result {
+        case .success(let connection):
+            guard !isClosed else { return connection.close() }
+            failures = 0
+            connectionNumber += 1
+            self.connection = connection
+            let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+            connection.closeFuture.whenComplete { _ in loopBound.value.lost() }
+            logger.debug("Data connection up", metadata: ["redis": "\(endpoint)"])
+            for user in users.values { user.linkUp() }
+        case .failure(let error):
+            failures += 1
+            if failures == 1 || failures % 20 == 0 {
+                logger.warning("Redis not reached", metadata: ["redis": "\(endpoint)", "attempts": "\(failures)"], error: error)
+            }
+            scheduleConnect()
+        }
+    }
+
+    private func lost() {
+        guard connection != nil else { return }
+        connection = nil
+        isLoadingLibrary = false
+        for user in users.values { user.linkLost() }
+        guard !isClosed else { return }
+        logger.info("Data connection lost", metadata: ["redis": "\(endpoint)"])
+        scheduleConnect()
+    }
+
+    private func scheduleConnect() {
+        guard !isClosed else { return }
+        let delay = min(reconnectCap, .milliseconds(25) * (1 << min(failures, 10)))
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { loopBound.value.connect() }
+    }
+}
