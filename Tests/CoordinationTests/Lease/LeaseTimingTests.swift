@@ -40,7 +40,9 @@ import Testing
             $0.renewEvery = .milliseconds(1234)
         },
         Broken(rules: [.i3], shows: ["redis.reconnect_cap 2700 ms", "= 4500 ms"], reconnectCap: .milliseconds(2700)),
-        Broken(rules: [.i4], shows: ["min-replicas-max-lag 5000 ms", "6000 ms"], topology: .replicated(maxLag: .seconds(5))),
+        Broken(
+            rules: [.i4], shows: ["min-replicas-max-lag 5000 ms", "6000 ms"],
+            topology: .replicated(maxLag: .seconds(5), downAfter: .seconds(6))),
         Broken(
             rules: [.i4], shows: ["down-after-milliseconds 2000 ms", "= 8250 ms", "= 8000 ms"],
             topology: .replicated(downAfter: .seconds(2))),
