@@ -2,8 +2,8 @@
 ///
 /// A dialect says what to send; the reader it makes for each connection says what was received.
 public protocol Dialect: Sendable {
-    /// The exchange's row: endpoints, heartbeat, limits.
-    var profile: ExchangeProfile { get }
+    /// The exchange's row: endpoints, heartbeat, limits. Callers override what their configuration says (`profile.url`, intervals, limits).
+    var profile: ExchangeProfile { get set }
 
     /// The topic as this exchange's streams are named, or an error that tells what the exchange offers.
     ///
