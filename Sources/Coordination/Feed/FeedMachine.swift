@@ -4,7 +4,7 @@
 /// actions in order and calls `handle(.timer)` when `wakeAt` has come.
 public struct FeedMachine: Sendable {
     public let policy: FeedPolicy
-    public let workerName: String
+    public let incarnation: Incarnation
     public private(set) var rank: Int?
     /// A worker of another host to hand over to when this one cannot reach the exchange.
     private var alternate: String?
@@ -16,9 +16,9 @@ public struct FeedMachine: Sendable {
     private var dead: [Incarnation] = []
     private var stopRequest: Stop?
 
-    public init(policy: FeedPolicy, workerName: String) {
+    public init(policy: FeedPolicy, incarnation: Incarnation) {
         self.policy = policy
-        self.workerName = workerName
+        self.incarnation = incarnation
     }
 
     struct Stop: Sendable, Equatable {
@@ -291,7 +291,7 @@ public struct FeedMachine: Sendable {
                 actions.append(.report(.grantTooLate))
                 return watchAgain(&actions)
             }
-            let lease = Lease(token: Token(incarnation: grant.incarnation, epoch: grant.epoch), deadline: deadline)
+            let lease = Lease(token: Token(incarnation: incarnation, epoch: grant.epoch), deadline: deadline)
             actions.append(.keep(lease.token, deadline: deadline, isOpen: false))
             actions.append(.report(.acquired(epoch: grant.epoch, mode: "acquire", waitMilliseconds: grant.waitMilliseconds)))
             attempts = 0
@@ -305,6 +305,9 @@ public struct FeedMachine: Sendable {
                 watching.claimAt = now + .milliseconds(milliseconds)
                 state = .watching(watching)
             }
+        case .missing:
+            actions.append(.initialise)
+            watchAgain(&actions)
         case .epochExhausted:
             actions.append(.report(.epochsExhausted))
             state = .idle
@@ -501,10 +504,14 @@ public struct FeedMachine: Sendable {
     ) {
         switch (state, reply) {
         case (.calling(let lease, _), .gate(let reply)): gateReplied(lease, reply, now, &random, &actions)
-        case (.calling(let lease, let pending), .retry(let reply)):
-            guard reply != .fenced else { return lose("another worker holds the lease", &actions) }
-            guard case .retry(_, let wait) = pending.call else { return }
-            state = .waiting(Waiting(lease: lease, gateAt: now + wait))
+        case (.calling(let lease, _), .retry(let reply)):
+            switch reply {
+            case .waiting(_, let milliseconds):
+                state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(milliseconds)))
+            // A failover lost the disconnect before this attempt: gate will say so.
+            case .live: state = .waiting(Waiting(lease: lease, gateAt: now))
+            case .fenced: lose("another worker holds the lease", &actions)
+            }
         case (.beginning(let lease, _, let ended), .begin(let reply)): beginReplied(lease, ended, reply, now, &random, &actions)
         case (.beginning(let lease, _, let ended), .gate(let reply)):
             // A failover lost the GO: it was asked for again.

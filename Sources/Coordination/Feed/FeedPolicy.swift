@@ -17,7 +17,7 @@ public struct FeedPolicy: Sendable {
     public var claimStagger: Duration
 
     public init(
-        timing: LeaseTiming = .normal, connectDelay: ClosedRange<Duration> = .seconds(1)...(.seconds(5)),
+        timing: LeaseTiming = LeaseTiming(), connectDelay: ClosedRange<Duration> = .seconds(1)...(.seconds(5)),
         takeoverDelay: ClosedRange<Duration> = .zero...(.zero), pace: Duration = .seconds(60), quarantine: Duration = .seconds(600),
         retryCap: Duration = .seconds(60), claimsUnknownAtOnce: Bool = false, claimStagger: Duration = .milliseconds(150)
     ) {
