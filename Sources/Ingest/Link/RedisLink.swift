@@ -24,8 +24,8 @@ package final class RedisLink {
     private var failures = 0
     private var isClosed = false
     private var isLoadingLibrary = false
-    /// Every connection has its number; what belongs to an older one is over.
-    package private(set) var connectionNumber = 0
+    /// Run id of the server at the other end; empty before the first connection.
+    package private(set) var serverRunID = ""
 
     package init(endpoint: RedisEndpoint, name: String, reconnectCap: Duration, on eventLoop: any EventLoop, logger: Logger) {
         self.endpoint = endpoint
@@ -99,20 +99,44 @@ package final class RedisLink {
         switch result {
         case .success(let connection):
             guard !isClosed else { return connection.close() }
-            failures = 0
-            connectionNumber += 1
-            self.connection = connection
-            let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
-            connection.closeFuture.whenComplete { _ in loopBound.value.lost() }
-            logger.debug("Data connection up", metadata: ["redis": "\(endpoint)"])
-            for user in users.values { user.linkUp() }
-        case .failure(let error):
-            failures += 1
-            if failures == 1 || failures % 20 == 0 {
-                logger.warning("Redis not reached", metadata: ["redis": "\(endpoint)", "attempts": "\(failures)"], error: error)
-            }
-            scheduleConnect()
+            identify(connection)
+        case .failure(let error): failed(error)
         }
+    }
+
+    /// Which server is this? Epochs jump when it is not the one of the last acquisition.
+    private func identify(_ connection: RedisConnection) {
+        var command = ByteBufferAllocator().buffer(capacity: 64)
+        RedisCommandEncoder.encode(["INFO", "server"], into: &command)
+        connection.write([command], timeout: .seconds(2)) { [self] result in
+            switch result {
+            case .success(let value):
+                guard let runID = RedisServerInfo(value.string ?? "").runID, !isClosed else { return connection.close() }
+                serverRunID = runID
+                adopt(connection)
+            case .failure(let error):
+                connection.close()
+                failed(error)
+            }
+        }
+        connection.flush()
+    }
+
+    private func adopt(_ connection: RedisConnection) {
+        failures = 0
+        self.connection = connection
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        connection.closeFuture.whenComplete { _ in loopBound.value.lost() }
+        logger.debug("Data connection up", metadata: ["redis": "\(endpoint)"])
+        for user in users.values { user.linkUp() }
+    }
+
+    private func failed(_ error: RedisError) {
+        failures += 1
+        if failures == 1 || failures % 20 == 0 {
+            logger.warning("Redis not reached", metadata: ["redis": "\(endpoint)", "attempts": "\(failures)"], error: error)
+        }
+        scheduleConnect()
     }
 
     private func lost() {

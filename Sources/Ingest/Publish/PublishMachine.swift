@@ -114,6 +114,11 @@ package struct PublishMachine {
     /// True when everything received is stored.
     package var isAllStored: Bool { open == nil && acknowledged == entries.count }
 
+    /// Lowest sequence that is not known to be stored.
+    package var firstUnstored: Int {
+        acknowledged < entries.count ? entries[acknowledged].first : open?.first ?? nextSequence
+    }
+
     /// Bytes of memory held for packets that are not yet durable.
     package var memoryBytes: Int { memory + (open?.body.storageCapacity ?? 0) }
 

@@ -55,8 +55,8 @@ package final class Publisher: RedisLinkUser {
         if link.isUp { machine.linkUp() }
     }
 
-    package func renumber(_ token: Token, lastMilliseconds: Int64, from next: Int) {
-        machine.renumber(token, from: next, lastMilliseconds: lastMilliseconds, now: now, table: &table)
+    package func renumber(_ token: Token, lastMilliseconds: Int64) {
+        machine.renumber(token, from: machine.firstUnstored, lastMilliseconds: lastMilliseconds, now: now, table: &table)
         send(flush: true)
     }
 

@@ -18,7 +18,7 @@ package struct StreamTable {
         var batch: UInt64 = 0
         var numberInBatch = 0
         package var packets = 0
-        /// Local time of the last packet in nanoseconds; 0: none on this connection.
+        /// Local time of the last packet in nanoseconds; 0: none.
         package var lastReceived: Int64 = 0
     }
 
@@ -50,11 +50,6 @@ package struct StreamTable {
     /// A new epoch: no stream has an entry in it.
     mutating func beginEpoch() {
         for slot in slots.indices { slots[slot].lastSequence = 0 }
-    }
-
-    /// A new connection: no stream has data of it.
-    package mutating func beginConnection() {
-        for slot in slots.indices { slots[slot].lastReceived = 0 }
     }
 
     /// Notes an entry, and gives the sequence of the one before it in the stream.
