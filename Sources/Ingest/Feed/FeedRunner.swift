@@ -62,7 +62,10 @@ package final class FeedRunner {
             dialect: configuration.dialect, settings: SubscriptionSettings(profile: configuration.dialect.profile))
         let maxlen = configuration.dataMaxlen
         let controlMaxlen = configuration.controlMaxlen
-        let table = StreamTable(keys: configuration.keys) { $0 == nil ? controlMaxlen : maxlen }
+        let channelMaxlen = configuration.channelMaxlen
+        let table = StreamTable(keys: configuration.keys) { topic in
+            topic.map { channelMaxlen[$0.channel] ?? maxlen } ?? controlMaxlen
+        }
         self.publisher = Publisher(
             keys: configuration.keys, table: table, limits: configuration.publish, link: link, owner: self, logger: logger)
     }

@@ -1,27 +1,27 @@
-package import Coordination
+public import Coordination
 import DequeModule
 package import NIOCore
 
 /// The publish path of one feed as a value: numbers packets, gathers them into batches, keeps them until they are durable, and decides what
 /// to send when (section 10 of the coordination contract). No clock, socket or task: local time comes in as nanoseconds.
-package struct PublishMachine {
-    package struct Limits: Sendable {
+public struct PublishMachine {
+    public struct Limits: Sendable {
         /// While something is in flight a batch is gathered up to this,
-        package var gatherPackets = 64
-        package var gatherBytes = 64 << 10
+        public var gatherPackets = 64
+        public var gatherBytes = 64 << 10
         /// or for so long.
-        package var gatherTime: Duration = .milliseconds(5)
+        public var gatherTime: Duration = .milliseconds(5)
         /// No batch is larger, but for a single packet that is.
-        package var maxPackets = 256
-        package var maxBytes = 256 << 10
-        package var inFlightBatches = 8
-        package var inFlightBytes = 1 << 20
+        public var maxPackets = 256
+        public var maxBytes = 256 << 10
+        public var inFlightBatches = 8
+        public var inFlightBytes = 1 << 20
         /// Memory for packets that are not yet durable.
-        package var ringBytes = 64 << 20
+        public var ringBytes = 64 << 20
         /// How long acknowledged packets are kept for a server that may lose them.
-        package var durableAfter: Duration = .seconds(2)
+        public var durableAfter: Duration = .seconds(2)
 
-        package init() {}
+        public init() {}
     }
 
     package enum Send {
