@@ -48,7 +48,7 @@ actor DeathReporter {
             } catch {
                 connection = nil
                 guard LocalTime.now() < deadline else {
-                    logger.error("Leases of a dead worker could not be released", metadata: ["worker.id": "\(incarnation)"], error: error)
+                    logger.error("Leases of a dead worker could not be released", error: error, metadata: ["worker.id": "\(incarnation)"])
                     return
                 }
                 // Not cancelled by the end of the supervisor: the successors wait for this.

@@ -1,7 +1,7 @@
 package import ColonyExchanges
 package import Coordination
 package import Logging
-package import NIOCore
+import NIOCore
 import RedisClient
 package import WebSocketClient
 
@@ -271,13 +271,13 @@ package final class FeedRunner {
                 do throws(CoordinationError) {
                     handle(.replied(id, wrap(try Call.decode(value))))
                 } catch {
-                    logger.error("Redis function answered with nonsense", metadata: ["function": "\(Call.function)"], error: error)
+                    logger.error("Redis function answered with nonsense", error: error, metadata: ["function": "\(Call.function)"])
                     handle(.callFailed(id))
                 }
             case .failure(let error):
                 if error.code == .functionNotFound { link.reloadLibrary() }
                 if error.code != .connectionLost {
-                    logger.info("Redis call failed; it is repeated", metadata: ["function": "\(Call.function)"], error: error)
+                    logger.info("Redis call failed; it is repeated", error: error, metadata: ["function": "\(Call.function)"])
                 }
                 handle(.callFailed(id))
             }

@@ -1,4 +1,4 @@
-package import Coordination
+import Coordination
 package import Logging
 package import NIOCore
 package import RedisClient
@@ -67,7 +67,7 @@ package final class RedisLink {
         _ arguments: [RedisArgument], timeout: Duration, completion: @escaping (Result<RedisValue, RedisError>) -> Void
     ) -> Bool {
         var buffer = ByteBufferAllocator().buffer(capacity: 512)
-        RedisCommandEncoder.encode(arguments, into: &buffer)
+        RedisCommandEncoder.append(arguments, to: &buffer)
         return write([buffer], timeout: timeout, completion: completion)
     }
 
@@ -77,10 +77,10 @@ package final class RedisLink {
     package func reloadLibrary() {
         guard !isLoadingLibrary, let connection else { return }
         isLoadingLibrary = true
-        let written = write(FunctionLibrary.loadArguments, timeout: .seconds(5)) { [self] result in
+        let written = write(["FUNCTION", "LOAD", "REPLACE", .string(FunctionLibrary.colony1.source)], timeout: .seconds(5)) { [self] result in
             isLoadingLibrary = false
             if case .failure(let error) = result {
-                logger.warning("Function library could not be loaded", metadata: ["redis": "\(endpoint)"], error: error)
+                logger.warning("Function library could not be loaded", error: error, metadata: ["redis": "\(endpoint)"])
                 connection.close()
             }
         }
@@ -107,7 +107,7 @@ package final class RedisLink {
     /// Which server is this? Epochs jump when it is not the one of the last acquisition.
     private func identify(_ connection: RedisConnection) {
         var command = ByteBufferAllocator().buffer(capacity: 64)
-        RedisCommandEncoder.encode(["INFO", "server"], into: &command)
+        RedisCommandEncoder.append(["INFO", "server"], to: &command)
         connection.write([command], timeout: .seconds(2)) { [self] result in
             switch result {
             case .success(let value):
@@ -134,7 +134,7 @@ package final class RedisLink {
     private func failed(_ error: RedisError) {
         failures += 1
         if failures == 1 || failures % 20 == 0 {
-            logger.warning("Redis not reached", metadata: ["redis": "\(endpoint)", "attempts": "\(failures)"], error: error)
+            logger.warning("Redis not reached", error: error, metadata: ["redis": "\(endpoint)", "attempts": "\(failures)"])
         }
         scheduleConnect()
     }

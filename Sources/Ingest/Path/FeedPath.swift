@@ -1,5 +1,5 @@
 package import ColonyExchanges
-package import Coordination
+import Coordination
 import NIOCore
 package import WebSocketClient
 

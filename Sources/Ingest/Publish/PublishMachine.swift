@@ -1,6 +1,6 @@
-public import Coordination
+package import Coordination
 import DequeModule
-package import NIOCore
+import NIOCore
 
 /// The publish path of one feed as a value: numbers packets, gathers them into batches, keeps them until they are durable, and decides what
 /// to send when (section 10 of the coordination contract). No clock, socket or task: local time comes in as nanoseconds.
@@ -285,6 +285,9 @@ public struct PublishMachine {
         case .gap(let next):
             rewind(to: next, now: now)
             return .progress
+        case .order(_, let top):
+            isHeld = true
+            return .disordered(topMilliseconds: top.milliseconds)
         case .fenced:
             isHeld = true
             return .fenced

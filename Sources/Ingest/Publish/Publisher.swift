@@ -1,7 +1,7 @@
 package import Coordination
 package import Logging
-package import NIOCore
-package import RedisClient
+import NIOCore
+import RedisClient
 
 /// What the owner of a publisher hears.
 package protocol PublisherOwner: AnyObject {
@@ -124,8 +124,8 @@ package final class Publisher: RedisLinkUser {
             logger.warning(
                 "Packets lost", metadata: ["feed": "\(keys.feed)", "from": "\(range.first)", "to": "\(range.last)", "reason": "\(range.reason)"])
             let call = LostCall(
-                keys: keys, token: token, first: range.first, to: range.last, milliseconds: range.milliseconds, reason: range.reason)
-            _ = link.write(call.arguments, timeout: replyTimeout) { [self] result in
+                feed: keys, token: token, first: range.first, last: range.last, milliseconds: range.milliseconds, reason: range.reason)
+            _ = link.write(call.arguments(), timeout: replyTimeout) { [self] result in
                 answered()
                 switch result {
                 case .success(let value): lostAnswered(value, generation)
@@ -144,7 +144,7 @@ package final class Publisher: RedisLinkUser {
         do throws(CoordinationError) {
             act(on: machine.replied(try PublishCall.decode(value), generation: generation, now: now))
         } catch {
-            logger.error("Publish answered with nonsense", metadata: ["feed": "\(keys.feed)"], error: error)
+            logger.error("Publish answered with nonsense", error: error, metadata: ["feed": "\(keys.feed)"])
             machine.refused(generation: generation, now: now, wait: .seconds(1))
         }
         refusedSince = 0
@@ -155,7 +155,7 @@ package final class Publisher: RedisLinkUser {
         do throws(CoordinationError) {
             act(on: machine.lostReplied(try LostCall.decode(value), generation: generation, now: now))
         } catch {
-            logger.error("Lost answered with nonsense", metadata: ["feed": "\(keys.feed)"], error: error)
+            logger.error("Lost answered with nonsense", error: error, metadata: ["feed": "\(keys.feed)"])
             machine.refused(generation: generation, now: now, wait: .seconds(1))
         }
         send(flush: true)
@@ -178,7 +178,7 @@ package final class Publisher: RedisLinkUser {
         default:
             if refusedSince == 0 {
                 refusedSince = now
-                logger.warning("Publish refused; trying again", metadata: ["feed": "\(keys.feed)"], error: error)
+                logger.warning("Publish refused; trying again", error: error, metadata: ["feed": "\(keys.feed)"])
             }
             machine.refused(generation: generation, now: now)
         }
