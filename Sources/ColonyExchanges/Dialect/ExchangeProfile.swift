@@ -83,7 +83,7 @@ public struct ExchangeProfile: Sendable {
     }
 
     /// What the exchange allows; nil where no source was found, then a conservative default is used.
-    public struct Limits: Sendable {
+    public struct Limits: Sendable, Equatable {
         public var topicsPerMessage: Int
         public var maxTopics: Int?
         /// Messages a client may send in `messageWindow`.
