@@ -30,6 +30,8 @@ public struct ColonyConfiguration: Sendable {
         /// connection then proves that nobody can acquire a lease.
         public var direct = false
         public var reconnectCap: Duration = .seconds(1)
+        /// Generation of the data set that the supervisor started itself: in it nobody can hold a lease that the records do not show.
+        public var embeddedGeneration: String?
 
         public init() {}
     }
@@ -98,12 +100,12 @@ public struct ColonyConfiguration: Sendable {
     public func keys(of feed: FeedName) -> FeedKeys { keys.feed(feed, group: group(of: feed)) }
 
     /// What a worker needs to run a feed.
-    func feedConfiguration(of feed: FeedName, claimsUnknownAtOnce: Bool) throws(DialectError) -> FeedConfiguration {
+    func feedConfiguration(of feed: FeedName, entry: CatalogueEntry) throws(DialectError) -> FeedConfiguration {
         let settings = settings(of: feed.exchange)
         let policy = FeedPolicy(
             timing: lease, connectDelay: settings.connectDelay, takeoverDelay: settings.takeoverDelay, pace: settings.pace,
-            quarantine: settings.quarantine, claimsUnknownAtOnce: claimsUnknownAtOnce)
-        var feed = FeedConfiguration(keys: keys(of: feed), dialect: try dialect(of: feed.exchange), policy: policy)
+            quarantine: settings.quarantine)
+        var feed = FeedConfiguration(keys: keys.feed(feed, group: entry.budgetGroup), dialect: try dialect(of: feed.exchange), policy: policy)
         feed.webSocket.roots = settings.roots
         feed.webSocket.proxy = settings.proxy
         feed.webSocket.headers = settings.headers.map { (name: $0.key, value: $0.value) }.sorted { $0.name < $1.name }

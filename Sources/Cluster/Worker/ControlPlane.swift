@@ -11,15 +11,17 @@ struct FeedHandle: Sendable {
     let feed: FeedName
     let keys: FeedKeys
     let eventLoop: any EventLoop
-    let runner: NIOLoopBound<FeedRunner>
+    let runner: FeedRunnerBox
     let progress: FeedProgress
 
     func post(_ event: FeedMachine.Event) {
-        eventLoop.execute { [runner] in runner.value.handle(event) }
+        eventLoop.execute { [runner] in runner.runner?.handle(event) }
     }
 
     func run(_ action: @escaping @Sendable (FeedRunner) -> Void) {
-        eventLoop.execute { [runner] in action(runner.value) }
+        eventLoop.execute { [runner] in
+            if let runner = runner.runner { action(runner) }
+        }
     }
 }
 
@@ -47,9 +49,10 @@ extension ControlPlane: FeedControl {
     func acquire(_ feed: FeedName, _ acquisition: FeedMachine.Acquisition, connection: Int) {
         run { $0.acquire(feed, acquisition, connection: connection) }
     }
-    func keep(_ feed: FeedName, _ token: Token, deadline: LocalTime, isOpen: Bool) {
-        run { $0.keep(feed, token, deadline: deadline, isOpen: isOpen) }
-    }
+    func hold(_ feed: FeedName, _ token: Token, sentAt: LocalTime) { run { $0.hold(feed, token, sentAt: sentAt) } }
+    func replaceToken(_ feed: FeedName, _ token: Token) { run { $0.replaceToken(feed, token) } }
+    func socketOpening(_ feed: FeedName) { run { $0.socketOpening(feed) } }
+    func socketClosed(_ feed: FeedName) { run { $0.socketClosed(feed) } }
     func letGo(_ feed: FeedName) { run { $0.letGo(feed) } }
     func saw(_ feed: FeedName, epoch: Int) { run { $0.saw(feed, epoch: epoch) } }
     func finished(_ feed: FeedName) { run { $0.finished(feed) } }

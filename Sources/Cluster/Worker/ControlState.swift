@@ -47,6 +47,7 @@ final class ControlState {
     var isDraining = false
     private var timers: [RepeatedTask] = []
     private var observeTurn = 0
+    private var keeperWake: Scheduled<Void>?
     private var isStopped = false
     var onAllFinished: (() -> Void)?
     /// Incarnations of this host that are proved dead.
@@ -66,7 +67,7 @@ final class ControlState {
         self.logger = logger
         self.makeFeed = makeFeed
         self.onHeldChanged = onHeldChanged
-        self.keeper = RenewalKeeper(timing: configuration.lease)
+        self.keeper = RenewalKeeper(timing: configuration.lease, isDirect: configuration.redis.direct)
         self.deadman = Deadman(isOn: configuration.deadman)
         self.startedAtMilliseconds = WallClock.nanoseconds() / 1_000_000
     }
@@ -74,7 +75,6 @@ final class ControlState {
     func start() {
         connect()
         let timing = configuration.lease
-        repeats(every: timing.renewEvery / 4) { $0.renew() }
         repeats(every: timing.observeEvery) { $0.observeTick() }
         repeats(every: .seconds(1)) { $0.beat() }
     }
@@ -170,7 +170,7 @@ final class ControlState {
             send(["INFO", "server"]) { [self] result in
                 guard case .success(let value) = result, let runID = RedisServerInfo(value.string ?? "").runID else { return }
                 serverRunID = runID
-                renew(force: true)
+                perform(keeper.connected(now: .now()))
                 beat()
                 observe(Array(feeds.keys))
             }
@@ -191,7 +191,7 @@ final class ControlState {
     private func lost(_ number: Int) {
         guard number == connectionNumber, connection != nil else { return }
         connection = nil
-        keeper.connectionLost()
+        perform(keeper.connectionLost(now: .now()))
         for feed in feeds.values { feed.post(.controlLost) }
         logger.notice("Control connection to Redis lost")
         reconnect(after: .zero)
@@ -203,76 +203,106 @@ final class ControlState {
     }
 
     private func outageProved(sentAt: LocalTime) {
-        keeper.outageProved(sentAt: sentAt)
+        perform(keeper.outageProof(sentAt: sentAt, now: .now()))
         for feed in feeds.values { feed.post(.outageProved(sentAt: sentAt)) }
-        armDeadman()
     }
 
     // MARK: Leases held
 
-    func keep(_ feed: FeedName, _ token: Token, deadline: LocalTime, isOpen: Bool) {
+    private(set) var held: Set<FeedName> = []
+
+    func hold(_ feed: FeedName, _ token: Token, sentAt: LocalTime) {
         guard let handle = feeds[feed] else { return }
-        let wasHeld = keeper.holds(feed)
-        keeper.keep(feed, keys: handle.keys, token: token, deadline: deadline, isOpen: isOpen)
-        armDeadman()
-        if !wasHeld { heldChanged() }
+        perform(keeper.hold(handle.keys, token: token, sentAt: sentAt, now: .now()))
+        heldChanged(held.union([feed]))
     }
+
+    func replaceToken(_ feed: FeedName, _ token: Token) { keeper.replaceToken(of: feed, with: token) }
+
+    func socketOpening(_ feed: FeedName) {
+        // Without a lease the feed machine knows better already, and cancels.
+        if let actions = keeper.socketOpening(feed, now: .now()) { perform(actions) }
+    }
+
+    func socketClosed(_ feed: FeedName) { perform(keeper.socketClosed(feed, now: .now())) }
 
     func letGo(_ feed: FeedName) {
-        guard keeper.holds(feed) else { return }
-        keeper.letGo(feed)
-        armDeadman()
-        heldChanged()
+        perform(keeper.drop(feed, now: .now()))
+        heldChanged(held.subtracting([feed]))
     }
 
-    private func heldChanged() { onHeldChanged(keeper.feeds.sorted()) }
+    private func heldChanged(_ fresh: Set<FeedName>) {
+        guard fresh != held else { return }
+        held = fresh
+        onHeldChanged(held.sorted())
+    }
 
     func saw(_ feed: FeedName, epoch: Int) {
         guard floors.raise(feed, to: epoch) else { return }
         do { try floorStore.store(floors) } catch { logger.warning("Epoch floors could not be stored", error: error) }
     }
 
-    private func renew(force: Bool = false) {
-        guard connection != nil, !serverRunID.isEmpty else { return }
-        let now = LocalTime.now()
-        let batches = keeper.due(now: now, force: force) { [feeds] feed in
-            guard let progress = feeds[feed]?.progress else { return .init(lastTick: now, unansweredSince: nil) }
-            let unanswered = progress.unansweredSince
-            return .init(
-                lastTick: LocalTime(nanoseconds: progress.lastTick),
-                unansweredSince: unanswered == 0 ? nil : LocalTime(nanoseconds: unanswered))
-        }
-        for batch in batches {
-            call(RenewCall(leases: batch.leases), timeout: configuration.lease.renewTimeout) { [self] result in
-                switch result {
-                case .success(let reply): renewed(batch, reply)
-                case .failure(let error):
-                    // A timeout closes the connection; a refusal (MISCONF, NOREPLICAS, ...) proves nothing: deadlines run on.
-                    logger.warning("Leases could not be renewed", error: error, metadata: ["leases": "\(batch.leases.count)"])
+    private func perform(_ actions: [RenewalKeeper.Action]) {
+        for action in actions {
+            switch action {
+            case .armDeadman(let at): setDeadman(at)
+            case .disarmDeadman: setDeadman(nil)
+            case .renew(let batch): renew(batch)
+            case .event(let event): heard(event)
+            case .wake(let at):
+                keeperWake?.cancel()
+                let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+                keeperWake = eventLoop.scheduleTask(in: .nanoseconds(max(0, (at - .now()).wholeNanoseconds))) {
+                    loopBound.value.wakeKeeper()
                 }
             }
         }
     }
 
-    private func renewed(_ batch: RenewalKeeper.Batch, _ reply: RenewReply) {
+    private func wakeKeeper() {
         let now = LocalTime.now()
-        for event in keeper.replied(batch, reply.results, now: now) {
-            switch event {
-            case .confirmed(let feed, let token, let sentAt):
-                feeds[feed]?.run { runner in
-                    runner.clockRead(redisMilliseconds: reply.now, at: now)
-                    runner.handle(.renewed(token, sentAt: sentAt))
-                }
-            case .refused(let feed, let token): feeds[feed]?.post(.renewRefused(token))
-            case .missing(let feed, let token): feeds[feed]?.post(.renewFoundNothing(token))
-            }
-        }
-        armDeadman()
+        perform(
+            keeper.woken(now: now) { [feeds] feed in
+                guard let progress = feeds[feed]?.progress else { return .init(tickedAt: now, unacknowledgedSince: nil) }
+                let unanswered = progress.unansweredSince
+                return .init(
+                    tickedAt: LocalTime(nanoseconds: progress.lastTick),
+                    unacknowledgedSince: unanswered == 0 ? nil : LocalTime(nanoseconds: unanswered))
+            })
     }
 
-    private func armDeadman() {
+    private func renew(_ batch: RenewalKeeper.Batch) {
+        call(batch.call, timeout: configuration.lease.renewTimeout) { [self] result in
+            let now = LocalTime.now()
+            switch result {
+            case .success(let reply):
+                for lease in batch.call.leases {
+                    feeds[lease.feed.feed]?.run { $0.clockRead(redisMilliseconds: reply.now, at: now) }
+                }
+                perform(keeper.replied(batch, reply.results, now: now))
+            case .failure(let error):
+                perform(keeper.failed(batch, (error as? RedisError)?.code ?? .other, now: now))
+            }
+        }
+    }
+
+    private func heard(_ event: RenewalKeeper.Event) {
+        switch event {
+        case .confirmed(let feed, let token, let sentAt, _): feeds[feed]?.post(.renewed(token, sentAt: sentAt))
+        case .refused(let feed, let token): feeds[feed]?.post(.renewRefused(token))
+        case .missing(let feed, let token): feeds[feed]?.post(.renewFoundNothing(token))
+        case .unconfirmed(let feed, _, let code):
+            logger.warning("Lease not confirmed; held until its deadline", metadata: ["feed": "\(feed)", "reason": "\(code)"])
+        case .stalled(let feed, let stall):
+            logger.error("Feed makes no progress; its lease is not renewed", metadata: ["feed": "\(feed)", "reason": "\(stall)"])
+        case .progressing(let feed): logger.notice("Feed makes progress again", metadata: ["feed": "\(feed)"])
+        case .expired(let feed, _): feeds[feed]?.post(.timer)
+        }
+    }
+
+    private func setDeadman(_ at: LocalTime?) {
         do throws(ProcessError) {
-            if let at = keeper.deadmanAt { try deadman.arm(at: at) } else { try deadman.disarm() }
+            if let at { try deadman.arm(at: at) } else { try deadman.disarm() }
         } catch {
             logger.critical("The dead-man timer cannot be set", error: error)
         }
@@ -284,7 +314,7 @@ final class ControlState {
         observeTurn += 1
         // The first-ranked watcher looks at every turn, the second-ranked at every other.
         let due = feeds.keys.filter { feed in
-            guard !keeper.holds(feed), let rank = ranks[feed] else { return false }
+            guard !held.contains(feed), let rank = ranks[feed] else { return false }
             return rank == 1 || observeTurn % 2 == 0
         }
         observe(Array(due))
@@ -379,7 +409,7 @@ final class ControlState {
         return [
             .init("host", configuration.worker.host), .init("pid", "\(ProcessInformation.pid)"), .init("name", incarnation.name),
             .init("state", isDraining ? "draining" : "ready"), .init("weight", "\(configuration.worker.weight)"),
-            .init("load", "\(keeper.feeds.count)"), .init("version", ProcessInformation.version), .init("redis_client_id", redisClientID),
+            .init("load", "\(held.count)"), .init("version", ProcessInformation.version), .init("redis_client_id", redisClientID),
             .init("started_at", "\(startedAtMilliseconds)"), .init("deadman", deadman.isOn ? "on" : "off"), .init("feeds", feedsText),
         ]
     }

@@ -95,8 +95,10 @@ extension FeedMachine {
         /// Ask for the lease on the control connection of this number, and on no other.
         case acquire(Acquisition, connection: Int)
         case call(Int, Call)
-        /// Renew this token from now on; the lease is proved until the deadline.
-        case keep(Token, deadline: LocalTime, isOpen: Bool)
+        /// Renew this lease from now on; it was granted by a call sent at this time.
+        case hold(Token, sentAt: LocalTime)
+        /// The feed's token is now this one.
+        case replaceToken(Token)
         /// Renew nothing for this feed any more.
         case letGo
         case dial

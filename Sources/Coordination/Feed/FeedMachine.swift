@@ -161,7 +161,7 @@ public struct FeedMachine: Sendable {
     public mutating func handle(_ event: Event, now: LocalTime, random: inout some RandomNumberGenerator) -> [Action] {
         var actions: [Action] = []
         // The first act of anything that happens late is to close.
-        if let lease, now >= lease.deadline, confirmsNothing(event) { passDeadline(lease, now, &actions) }
+        if let lease, now >= lease.deadline { passDeadline(lease, now, &actions) }
         switch event {
         case .placed(let rank, let alternate): place(rank, alternate, &actions)
         case .observed(let observation, let connection): observe(observation, connection, now, &random, &actions)
@@ -292,7 +292,7 @@ public struct FeedMachine: Sendable {
                 return watchAgain(&actions)
             }
             let lease = Lease(token: Token(incarnation: incarnation, epoch: grant.epoch), deadline: deadline)
-            actions.append(.keep(lease.token, deadline: deadline, isOpen: false))
+            actions.append(.hold(lease.token, sentAt: sentAt))
             actions.append(.report(.acquired(epoch: grant.epoch, mode: "acquire", waitMilliseconds: grant.waitMilliseconds)))
             attempts = 0
             if let stopRequest { return release(lease, stopRequest, &random, &actions) }
@@ -316,14 +316,6 @@ public struct FeedMachine: Sendable {
 
     // MARK: Lease
 
-    /// Only a confirmation may be taken up before the deadline is judged.
-    private func confirmsNothing(_ event: Event) -> Bool {
-        switch event {
-        case .renewed, .outageProved: false
-        default: true
-        }
-    }
-
     private mutating func renewed(
         _ token: Token, _ sentAt: LocalTime, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
     ) {
@@ -333,11 +325,9 @@ public struct FeedMachine: Sendable {
             guard now < deadline else { return }
             // Still ours: the tail goes out, then the disconnect that could not be reported.
             let lease = Lease(token: token, deadline: deadline)
-            actions.append(.keep(token, deadline: deadline, isOpen: false))
             return end(lease, reason: "lease could not be renewed", &random, &actions)
         }
         extend(to: deadline, &actions)
-        if let lease, now >= lease.deadline { passDeadline(lease, now, &actions) }
     }
 
     private mutating func extend(to deadline: LocalTime, _ actions: inout [Action]) {
@@ -443,7 +433,6 @@ public struct FeedMachine: Sendable {
 
     private mutating func dialed(_ random: inout some RandomNumberGenerator, _ actions: inout [Action]) {
         guard case .dialing(let lease) = state else { return actions.append(.closeSocket(reason: "no longer wanted")) }
-        actions.append(.keep(lease.token, deadline: lease.deadline, isOpen: true))
         let pending = issue(.begin(lease.token, jump: Int.random(in: 100...999, using: &random)), &actions)
         state = .beginning(lease, pending, ended: nil)
     }
@@ -462,7 +451,6 @@ public struct FeedMachine: Sendable {
         var wait = draw(policy.connectDelay, &random)
         if attempts > 5 { wait = min(wait * (1 << min(attempts - 5, 16)), policy.retryCap) }
         if let retryAfter { wait = max(wait, retryAfter) }
-        actions.append(.keep(lease.token, deadline: lease.deadline, isOpen: false))
         actions.append(.report(.attemptFailed(count: attempts, wait: wait)))
         if let stopRequest { return release(lease, stopRequest, &random, &actions) }
         if attempts % 3 == 0, let alternate {
@@ -491,7 +479,6 @@ public struct FeedMachine: Sendable {
     private mutating func end(
         _ lease: Lease, reason: String, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
     ) {
-        actions.append(.keep(lease.token, deadline: lease.deadline, isOpen: false))
         if let stopRequest { return release(lease, stopRequest, &random, &actions) }
         let delay = draw(policy.connectDelay, &random)
         state = .ending(lease, issue(.disconnect(lease.token, hard: true, delay: delay, reason: reason), &actions))
@@ -521,7 +508,6 @@ public struct FeedMachine: Sendable {
             }
             if reply == .fenced { return lose("another worker holds the lease", &actions) }
             if ended == nil { actions.append(.closeSocket(reason: "no longer admitted")) }
-            actions.append(.keep(lease.token, deadline: lease.deadline, isOpen: false))
             gateReplied(lease, reply, now, &random, &actions)
         case (.softening(let lease, _), .disconnect(let reply)): softReplied(lease, reply, now, &random, &actions)
         case (.ending(let lease, let pending), .disconnect(let reply)): endReplied(lease, pending, reply, now, &random, &actions)
@@ -559,7 +545,7 @@ public struct FeedMachine: Sendable {
         case .opened(let epoch, let lastMilliseconds, let redisNow):
             var lease = lease
             lease.token.epoch = epoch
-            actions.append(.keep(lease.token, deadline: lease.deadline, isOpen: ended == nil))
+            actions.append(.replaceToken(lease.token))
             actions.append(.startPublishing(epoch: epoch, lastMilliseconds: lastMilliseconds, redisNow: redisNow))
             if let stopRequest {
                 if ended == nil { actions.append(.closeSocket(reason: stopRequest.reason)) }
@@ -582,7 +568,6 @@ public struct FeedMachine: Sendable {
         switch reply {
         case .ended(_, let milliseconds):
             actions.append(.closeSocket(reason: "reconnect admitted"))
-            actions.append(.keep(lease.token, deadline: lease.deadline, isOpen: false))
             state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(milliseconds)))
         case .refused(let milliseconds):
             actions.append(.report(.refusedDisconnect(reason: "within the pace", milliseconds: milliseconds)))
@@ -623,7 +608,7 @@ public struct FeedMachine: Sendable {
             actions.append(.rewind(next: next))
         case .restored(let epoch, let lastMilliseconds, let redisNow):
             lease.token.epoch = epoch
-            actions.append(.keep(lease.token, deadline: lease.deadline, isOpen: ended == nil))
+            actions.append(.replaceToken(lease.token))
             actions.append(.renumber(epoch: epoch, lastMilliseconds: lastMilliseconds, redisNow: redisNow))
             actions.append(.report(.resumed(epoch: epoch)))
         case .fenced: return lose("another worker holds the lease", &actions)
@@ -672,7 +657,6 @@ public struct FeedMachine: Sendable {
         let call = Call.release(
             lease.token, delay: draw(policy.takeoverDelay, &random), connect: draw(policy.connectDelay, &random),
             preferred: request.preferred, reason: request.reason)
-        actions.append(.keep(lease.token, deadline: lease.deadline, isOpen: false))
         state = .releasing(lease, issue(call, &actions))
     }
 

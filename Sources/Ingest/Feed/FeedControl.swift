@@ -9,8 +9,13 @@ package protocol FeedControl: Sendable {
     func observe(_ feed: FeedName)
     /// Ask for the lease, on the control connection of this number only.
     func acquire(_ feed: FeedName, _ acquisition: FeedMachine.Acquisition, connection: Int)
-    /// Renew this token; the websocket is open or not.
-    func keep(_ feed: FeedName, _ token: Token, deadline: LocalTime, isOpen: Bool)
+    /// Renew this lease, granted by a call sent at this time.
+    func hold(_ feed: FeedName, _ token: Token, sentAt: LocalTime)
+    func replaceToken(_ feed: FeedName, _ token: Token)
+    /// A websocket is about to be opened: from here the dead-man watches it.
+    func socketOpening(_ feed: FeedName)
+    /// The websocket is closed, or the attempt to open one has ended.
+    func socketClosed(_ feed: FeedName)
     func letGo(_ feed: FeedName)
     /// The feed saw this epoch, whoever made it.
     func saw(_ feed: FeedName, epoch: Int)

@@ -10,7 +10,7 @@ package import WebSocketClient
 /// Bound to its event loop; `FeedControl` is its way to the control thread.
 package final class FeedRunner {
     package let configuration: FeedConfiguration
-    package let progress = FeedProgress()
+    private let progress: FeedProgress
     let eventLoop: any EventLoop
     let link: RedisLink
     let logger: Logger
@@ -46,7 +46,8 @@ package final class FeedRunner {
     private var admittedAt: LocalTime?
 
     package init(
-        configuration: FeedConfiguration, incarnation: Incarnation, floor: Int, link: RedisLink, control: any FeedControl, logger: Logger
+        configuration: FeedConfiguration, incarnation: Incarnation, floor: Int, progress: FeedProgress, link: RedisLink,
+        control: any FeedControl, logger: Logger
     ) {
         self.configuration = configuration
         self.incarnation = incarnation
@@ -54,6 +55,7 @@ package final class FeedRunner {
         self.eventLoop = link.eventLoop
         self.control = control
         self.floor = floor
+        self.progress = progress
         var logger = logger
         logger[metadataKey: "feed"] = "\(configuration.feed)"
         self.logger = logger
@@ -172,15 +174,20 @@ package final class FeedRunner {
         case .initialise: control.initialise(feed)
         case .observe: control.observe(feed)
         case .acquire(let acquisition, let connection): control.acquire(feed, acquisition, connection: connection)
-        case .keep(let token, let deadline, let isOpen):
+        case .hold(let token, let sentAt):
             saw(token.epoch)
-            control.keep(feed, token, deadline: deadline, isOpen: isOpen)
+            control.hold(feed, token, sentAt: sentAt)
+        case .replaceToken(let token):
+            saw(token.epoch)
+            control.replaceToken(feed, token)
         case .letGo: control.letGo(feed)
         case .call(let id, let call): perform(call, id)
         case .dial: dial()
         case .cancelDial:
             attempt?.cancel()
             attempt = nil
+            generation += 1
+            control.socketClosed(feed)
         case .startPublishing(let epoch, let lastMilliseconds, let redisNow):
             saw(epoch)
             clockRead(redisMilliseconds: redisNow, at: .now())
@@ -293,6 +300,7 @@ package final class FeedRunner {
 
     private func dial() {
         generation += 1
+        control.socketOpening(configuration.feed)
         urlTopics = subscriptions.connectionTopics
         switch configuration.dialect.connection(topics: urlTopics, random: random.next()) {
         case .url(let url): open(url: url, pingInterval: nil)
@@ -348,6 +356,7 @@ package final class FeedRunner {
 
     private func dialFailed(_ description: String, retryAfter: Duration?) {
         reason = description
+        control.socketClosed(configuration.feed)
         logger.warning("Connection attempt failed", metadata: ["reason": "\(description)"])
         handle(.dialFailed(retryAfter: retryAfter))
     }
@@ -501,6 +510,7 @@ extension FeedRunner: FeedPathOwner {
     package func closed(_ reason: WebSocketCloseReason, on path: FeedPath) {
         if path === closing {
             closing = nil
+            if socket == nil, attempt == nil { control.socketClosed(configuration.feed) }
             let due = afterClose
             afterClose.removeAll()
             for action in due { action() }
@@ -512,6 +522,7 @@ extension FeedRunner: FeedPathOwner {
         logger.warning(
             "Websocket ended", metadata: ["reason": "\(text)", "last.sent": "\(lastSent)", "last.received": "\(path.lastReceived)"])
         forgetConnection()
+        control.socketClosed(configuration.feed)
         handle(.socketEnded(reason: text))
     }
 }
