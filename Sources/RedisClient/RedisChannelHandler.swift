@@ -1,12 +1,12 @@
-internal import NIOCore
+package import NIOCore
 internal import NIOSSL
 internal import NIOTLS
 
 /// Matches replies with calls: a FIFO, since Redis answers in the order of the commands.
-final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
-    typealias Completion = (Result<RedisValue, RedisError>) -> Void
+package final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+    package typealias Completion = (Result<RedisValue, RedisError>) -> Void
 
     private enum State {
         /// Not in a pipeline yet; `ready` or `securing` follows.
@@ -27,7 +27,7 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
     private var timer: NIOScheduledCallback?
     private var subscription: RedisSubscription?
 
-    init(endpoint: RedisEndpoint, options: RedisConnection.Options) {
+    package init(endpoint: RedisEndpoint, options: RedisConnection.Options) {
         self.endpoint = endpoint
         self.options = options
         self.reader = RedisReplyReader(maximumReplyBytes: options.maximumReplyBytes)
@@ -36,18 +36,18 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
     // MARK: Calls
 
     /// Writes one encoded command without flushing. `completion` is called on the event loop, never before this function returned.
-    func call(_ command: ByteBuffer, deadline: NIODeadline, completion: @escaping Completion) {
+    package func call(_ command: ByteBuffer, deadline: NIODeadline, completion: @escaping Completion) {
         guard let context = admit(deadline: deadline, completion: completion) else { return }
         context.write(wrapOutboundOut(command), promise: nil)
     }
 
     /// The same for a command in several parts, which go out one behind the other.
-    func call(_ parts: [ByteBuffer], deadline: NIODeadline, completion: @escaping Completion) {
+    package func call(_ parts: [ByteBuffer], deadline: NIODeadline, completion: @escaping Completion) {
         guard let context = admit(deadline: deadline, completion: completion) else { return }
         for part in parts { context.write(wrapOutboundOut(part), promise: nil) }
     }
 
-    func flush() {
+    package func flush() {
         switch state {
         case .securing(let context), .ready(let context): context.flush()
         case .new, .closed: return
@@ -71,7 +71,7 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
     }
 
     /// Ends the connection; calls under way and later ones fail with `reason`.
-    func close(_ reason: RedisError) {
+    package func close(_ reason: RedisError) {
         end(reason) { queue in queue.removeAll().map { ($0, reason) } }
     }
 
@@ -105,21 +105,21 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
 
     private var eventLoop: (any EventLoop)?
 
-    func handlerAdded(context: ChannelHandlerContext) {
+    package func handlerAdded(context: ChannelHandlerContext) {
         eventLoop = context.eventLoop
         state = endpoint.tls == nil ? .ready(context) : .securing(context)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) {
+    package func handlerRemoved(context: ChannelHandlerContext) {
         close(RedisError(.connectionLost, "the connection to \(endpoint) ended; \(Self.fate)"))
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .securing = state, case .handshakeCompleted? = event as? TLSUserEvent { state = .ready(context) }
         context.fireUserInboundEventTriggered(event)
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         do throws(RedisReplyReader.Failure) {
             try reader.read(unwrapInboundIn(data)) { reply in
                 receive(reply)
@@ -133,7 +133,7 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
         }
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         if case .securing = state {
             close(RedisError(.tls, "\(endpoint) closed the connection during the TLS handshake; does this port speak TLS?"))
         } else {
@@ -142,7 +142,7 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case .securing = state {
             close(RedisError(.tls, "TLS with \(endpoint) failed: \(error); check its certificate, the trusted roots and the server name"))
         } else if error is BoringSSLError {
@@ -178,16 +178,22 @@ final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHand
 
     // MARK: Time
 
-    func handleScheduledCallback(eventLoop: some EventLoop) {
+    package func handleScheduledCallback(eventLoop: some EventLoop) {
         timer = nil
         switch queue.timerFired(now: eventLoop.now) {
         case .rest: return
         case .wake(let deadline): setTimer(deadline, on: eventLoop)
         case .expired(let calls):
-            let late = RedisError(.timeout, "\(endpoint) did not answer in time; the connection is closed; \(Self.fate)")
+            let late = RedisError(.timeout, "\(endpoint) \(neglect)")
             let lost = RedisError(.connectionLost, "the connection to \(endpoint) is closed since another call timed out; \(Self.fate)")
             end(lost) { _ in calls.map { ($0.context, $0.isLate ? late : lost) } }
         }
+    }
+
+    private var neglect: String {
+        // A plain Redis waits for the end of the line that TLS' first bytes seem to begin.
+        if case .securing = state { return "did not finish the TLS handshake in time; does this port speak TLS?" }
+        return "did not answer in time; the connection is closed; \(Self.fate)"
     }
 
     private func setTimer(_ deadline: NIODeadline, on eventLoop: any EventLoop) {

@@ -1,17 +1,17 @@
 internal import CHiredis
-internal import NIOCore
+package import NIOCore
 
 /// Bytes in, replies out: hiredis' reader with its default reply objects, so that hiredis 0.14 and 1.x behave alike. RESP2 only.
 ///
 /// A reader that threw is spent: the bytes that follow have no known meaning.
-final class RedisReplyReader {
+package final class RedisReplyReader {
     /// What a peer sent that is not Redis' protocol, or is larger than allowed.
-    struct Failure: Error {
-        var description: String
+    package struct Failure: Error {
+        package var description: String
     }
 
     /// Replies nest at most so deep: the limit of hiredis 0.14, kept with later versions too.
-    static let maximumDepth = 7
+    package static let maximumDepth = 7
     /// hiredis moves its buffer for each kilobyte it consumed; small portions keep those moves short.
     private static let portionBytes = 16 * 1024
 
@@ -20,7 +20,7 @@ final class RedisReplyReader {
     /// Bytes that came since the last complete reply.
     private var incompleteBytes = 0
 
-    init(maximumReplyBytes: Int) {
+    package init(maximumReplyBytes: Int) {
         guard let reader = redisReaderCreate() else { preconditionFailure("out of memory while making a reader for Redis' replies") }
         self.reader = reader
         self.maximumReplyBytes = maximumReplyBytes
@@ -29,7 +29,7 @@ final class RedisReplyReader {
     deinit { redisReaderFree(reader) }
 
     /// Reads `bytes` and hands over each reply that became complete, until `receive` returns false: then the rest is dropped.
-    func read(_ bytes: ByteBuffer, receive: (RedisValue) -> Bool) throws(Failure) {
+    package func read(_ bytes: ByteBuffer, receive: (RedisValue) -> Bool) throws(Failure) {
         var rest = bytes
         while let portion = rest.readSlice(length: min(rest.readableBytes, Self.portionBytes)), portion.readableBytes > 0 {
             let fed = portion.withUnsafeReadableBytes { raw in

@@ -1,13 +1,13 @@
 internal import DequeModule
-internal import NIOCore
+package import NIOCore
 
 /// The calls that wait for replies, in the order they were written, each with a deadline; and the one timer they share.
 ///
 /// Any deadline that passes ends the whole queue: the replies behind it could not be matched in time. The timer is armed for the earliest
 /// deadline known when it was last set and is left alone when replies come, so a busy connection sets it about once per time-out.
-struct ReplyQueue<Context> {
+package struct ReplyQueue<Context> {
     /// What to do when the timer went off.
-    enum WakeUp {
+    package enum WakeUp {
         /// Nobody waits.
         case rest
         case wake(at: NIODeadline)
@@ -18,10 +18,12 @@ struct ReplyQueue<Context> {
     private var calls: Deque<(deadline: NIODeadline, context: Context)> = []
     private var wakeUp: NIODeadline?
 
-    var count: Int { calls.count }
+    package init() {}
+
+    package var count: Int { calls.count }
 
     /// Returns when to set the timer to, in place of what it was set to; nil: leave it.
-    mutating func append(_ context: Context, deadline: NIODeadline) -> NIODeadline? {
+    package mutating func append(_ context: Context, deadline: NIODeadline) -> NIODeadline? {
         calls.append((deadline, context))
         if let wakeUp, wakeUp <= deadline { return nil }
         wakeUp = deadline
@@ -29,11 +31,11 @@ struct ReplyQueue<Context> {
     }
 
     /// The call that the next reply belongs to.
-    mutating func popFirst() -> Context? {
+    package mutating func popFirst() -> Context? {
         calls.popFirst()?.context
     }
 
-    mutating func timerFired(now: NIODeadline) -> WakeUp {
+    package mutating func timerFired(now: NIODeadline) -> WakeUp {
         wakeUp = nil
         guard let earliest = calls.lazy.map(\.deadline).min() else { return .rest }
         guard earliest <= now else {
@@ -46,7 +48,7 @@ struct ReplyQueue<Context> {
     }
 
     /// Everything under way, in order.
-    mutating func removeAll() -> [Context] {
+    package mutating func removeAll() -> [Context] {
         let all = calls.map(\.context)
         calls = []
         wakeUp = nil

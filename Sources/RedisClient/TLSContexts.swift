@@ -1,4 +1,4 @@
-internal import NIOSSL
+package import NIOSSL
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -10,8 +10,8 @@ internal import Synchronization
 #endif
 
 /// One TLS context per configuration, made once: loading roots costs more than a handshake. Files that changed are read again.
-final class TLSContexts: Sendable {
-    static let shared = TLSContexts()
+package final class TLSContexts: Sendable {
+    package static let shared = TLSContexts()
 
     private struct Entry {
         let stamps: [FileStamp]
@@ -21,7 +21,7 @@ final class TLSContexts: Sendable {
     private let entries = Mutex<[RedisEndpoint.TLS: Entry]>([:])
 
     /// Reads files: call it off the event loop. Throws `.usage` naming the file that cannot be used.
-    func context(for tls: RedisEndpoint.TLS) throws(RedisError) -> NIOSSLContext {
+    package func context(for tls: RedisEndpoint.TLS) throws(RedisError) -> NIOSSLContext {
         let stamps = [tls.rootsFile, tls.certificateFile, tls.keyFile].map { FileStamp(path: $0) }
         if let entry = entries.withLock({ $0[tls] }), entry.stamps == stamps { return entry.context }
         let context = try Self.makeContext(tls)

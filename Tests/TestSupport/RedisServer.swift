@@ -62,6 +62,11 @@ package final class RedisServer: Sendable {
     package var endpoint: RedisEndpoint { RedisEndpoint(address: .unix(path: socketPath), password: password) }
     package var tcpEndpoint: RedisEndpoint { RedisEndpoint(address: .tcp(host: "127.0.0.1", port: port), password: password) }
 
+    /// The TLS port at `host`; nil without `Options.tls`.
+    package func tlsEndpoint(host: String = "127.0.0.1", tls: RedisEndpoint.TLS) -> RedisEndpoint? {
+        tlsPort.map { RedisEndpoint(address: .tcp(host: host, port: $0), tls: tls, password: password) }
+    }
+
     /// Starts a server and waits until it accepts connections.
     package static func start(_ options: Options = Options()) async throws -> RedisServer {
         var attempt = 1
@@ -97,7 +102,12 @@ package final class RedisServer: Sendable {
 
     /// Waits for the server's own word that it has loaded its data.
     package func waitUntilReady() async throws {
-        try await process.withLock { $0.output }.waitFor("eady to accept connections")
+        try await waitForLog("eady to accept connections")
+    }
+
+    /// Waits for a line of the server's log since its last start.
+    package func waitForLog(_ text: String) async throws {
+        try await process.withLock { $0.output }.waitFor(text)
     }
 
     /// SIGKILL; returns when the process is gone.
