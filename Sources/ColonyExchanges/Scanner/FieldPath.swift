@@ -40,8 +40,8 @@ package struct FieldPath: Sendable, Equatable, ExpressibleByArrayLiteral {
             let name = rest.prefix { $0 != "[" }
             rest = rest.dropFirst(name.count)
             if !name.isEmpty { steps.append(.key(String(name))) }
-            guard !part.isEmpty else {
-                throw DialectError(.badDefinition, "field path '\(text)': empty part; write for example data.symbol")
+            guard !part.isEmpty, !name.contains("]") else {
+                throw DialectError(.badDefinition, "field path '\(text)': '\(part)' is no name; write for example data.symbol")
             }
             while !rest.isEmpty {
                 guard let close = rest.firstIndex(of: "]"), rest.first == "[" else {
