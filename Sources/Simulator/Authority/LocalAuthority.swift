@@ -33,7 +33,8 @@ package struct LocalAuthority: Sendable {
     /// Makes a new authority. Throws `.certificate` with OpenSSL's words.
     package init(name: String = "Colony local authority") throws(SimulatorError) {
         authority = try CertifiedKey(
-            subject: name, issuer: nil, extensions: [
+            subject: name, issuer: nil,
+            extensions: [
                 (NID_basic_constraints, "critical,CA:TRUE,pathlen:0"), (NID_key_usage, "critical,keyCertSign,cRLSign"),
                 (NID_subject_key_identifier, "hash"),
             ], from: -3600, to: 2 * 86_400)
@@ -57,7 +58,7 @@ package struct LocalAuthority: Sendable {
             subject: hosts[0], issuer: defect == .selfSigned ? nil : authority,
             extensions: [
                 (NID_basic_constraints, "critical,CA:FALSE"), (NID_key_usage, "critical,digitalSignature"),
-                (NID_ext_key_usage, "serverAuth"),
+                (NID_ext_key_usage, "serverAuth"), (NID_subject_key_identifier, "hash"), (NID_authority_key_identifier, "keyid:always"),
                 (NID_subject_alt_name, hosts.map { (Self.isAddress($0) ? "IP:" : "DNS:") + $0 }.joined(separator: ",")),
             ], from: from, to: to)
         return Identity(certificatePEM: try server.certificatePEM(), keyPEM: try server.keyPEM())

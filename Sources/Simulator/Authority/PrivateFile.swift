@@ -28,6 +28,7 @@ enum PrivateFile {
     }
 
     private static func failure(_ verb: String, _ path: String) -> SimulatorError {
-        SimulatorError(.file, "cannot \(verb) \(path): \(String(cString: strerror(errno))); check that the directory exists and is writable")
+        SimulatorError(
+            .file, "cannot \(verb) \(path): \(String(cString: strerror(errno))); check that the directory exists and is writable")
     }
 }

@@ -128,7 +128,8 @@ package struct BinanceServer: ServerDialect {
             return #"{"e":"aggTrade","E":\#(time),"s":"\#(symbol)","a":\#(tick.number),"p":"\#(price)","q":"\#(size)","f":\#(tick.number),"#
                 + #""l":\#(tick.number),"T":\#(time - 1),"m":\#(!tick.isBuy),"M":true}"#
         case "bbo":
-            return #"{"u":\#(tick.number),"s":"\#(symbol)","b":"\#(tick.bid)000000","B":"\#(size)","a":"\#(tick.ask)000000","A":"\#(size)"}"#
+            return
+                #"{"u":\#(tick.number),"s":"\#(symbol)","b":"\#(tick.bid)000000","B":"\#(size)","a":"\#(tick.ask)000000","A":"\#(size)"}"#
         case "book":
             return #"{"e":"depthUpdate","E":\#(time),"s":"\#(symbol)","U":\#(tick.previous + 1),"u":\#(tick.number),"#
                 + #""b":\#(levels(tick.bids)),"a":\#(levels(tick.asks))}"#
@@ -140,7 +141,8 @@ package struct BinanceServer: ServerDialect {
                 + #""l":"\#(tick.low)000000","v":"\#(tick.volume)000","b":"\#(tick.bid)000000","a":"\#(tick.ask)000000","L":\#(tick.number)}"#
         default:
             let interval = subscription.topic.channel.dropFirst("candle.".count)
-            return #"{"e":"kline","E":\#(time),"s":"\#(symbol)","k":{"t":\#(time / 60_000 * 60_000),"T":\#(time / 60_000 * 60_000 + 59_999),"#
+            return
+                #"{"e":"kline","E":\#(time),"s":"\#(symbol)","k":{"t":\#(time / 60_000 * 60_000),"T":\#(time / 60_000 * 60_000 + 59_999),"#
                 + #""s":"\#(symbol)","i":"\#(interval)","f":\#(tick.number),"L":\#(tick.number),"o":"\#(tick.open)000000","c":"\#(price)","#
                 + #""h":"\#(tick.high)000000","l":"\#(tick.low)000000","v":"\#(tick.volume)000","n":1,"x":false,"q":"0.0"}}"#
         }

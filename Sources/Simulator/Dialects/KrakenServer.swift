@@ -22,7 +22,8 @@ package struct KrakenServer: ServerDialect {
     package func open(_ socket: SocketView) -> Answer { Answer(replies: [status("online", socket)]) }
 
     package func answer(_ message: ClientMessage, _ socket: SocketView) -> Answer {
-        let times = #""time_in":"\#(Timestamp.rfc3339(milliseconds: socket.wallMilliseconds))","#
+        let times =
+            #""time_in":"\#(Timestamp.rfc3339(milliseconds: socket.wallMilliseconds))","#
             + #""time_out":"\#(Timestamp.rfc3339(milliseconds: socket.wallMilliseconds))""#
         guard let request = message.json, case .object = request else {
             return .reply(#"{"error":"Malformed request","success":false,\#(times)}"#)

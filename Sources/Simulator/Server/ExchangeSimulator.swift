@@ -38,7 +38,8 @@ package final class ExchangeSimulator: Sendable {
         self.caFile = caFile
         self.temporaryDirectory = temporaryDirectory
         let truth = core.truth
-        flusher = listener.eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) { _ in truth.flush() }
+        flusher = listener.eventLoop.scheduleRepeatedTask(initialDelay: .milliseconds(100), delay: .milliseconds(100)) { _ in truth.flush()
+        }
     }
 
     /// Starts a simulator. It runs until `stop()`, whoever holds it.
@@ -168,7 +169,8 @@ package final class ExchangeSimulator: Sendable {
                 }
             })
         try pipeline.configureHTTPServerPipeline(
-            withPipeliningAssistance: false, withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }), withErrorHandling: true)
+            withPipeliningAssistance: false, withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
+            withErrorHandling: true)
         try pipeline.addHandler(front.value)
     }
 

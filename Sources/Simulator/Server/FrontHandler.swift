@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOSSL
+internal import NIOWebSocket
 
 /// Answers what is not upgraded: refusals (404, 429, on command) and plain requests (token bootstrap).
 final class FrontHandler: ChannelInboundHandler, RemovableChannelHandler {
@@ -47,7 +48,11 @@ final class FrontHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { closeBelowTLS(context) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A refused upgrade is announced as an error; the request follows and is answered.
+        if error is NIOWebSocketUpgradeError { return }
+        closeBelowTLS(context)
+    }
 
     private func closeBelowTLS(_ context: ChannelHandlerContext) {
         if let tls = try? context.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self) {

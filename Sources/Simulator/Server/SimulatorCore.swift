@@ -133,7 +133,7 @@ final class SimulatorCore: Sendable {
     func inject(_ fault: Fault, exchange: String, socket: UInt64?, command: String) -> Int {
         truth.add(.fault, exchange: exchange, socket: socket ?? 0, [("fault", .text(command))])
         let targets: [any Channel] = state.withLock { state in
-            if fault.isStanding && socket == nil {
+            if (fault.isStanding || fault == .heal) && socket == nil {
                 for id in exchanges.keys where exchange == "*" || id == exchange {
                     state.standing[id, default: StandingFaults()].apply(fault)
                 }

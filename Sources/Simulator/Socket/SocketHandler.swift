@@ -259,7 +259,8 @@ final class SocketHandler: ChannelInboundHandler {
 
     private func writeControl(_ opcode: WebSocketOpcode, _ payload: [UInt8], _ context: ChannelHandlerContext) {
         guard !isFrozen else { return }
-        context.write(wrapOutboundOut(WebSocketFrame(fin: true, opcode: opcode, data: ByteBuffer(bytes: payload.prefix(125)))), promise: nil)
+        context.write(
+            wrapOutboundOut(WebSocketFrame(fin: true, opcode: opcode, data: ByteBuffer(bytes: payload.prefix(125)))), promise: nil)
         needsFlush = true
     }
 

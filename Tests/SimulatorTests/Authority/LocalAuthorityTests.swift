@@ -20,7 +20,8 @@ import Testing
             for path in [roots, paths.certificate, paths.key] { unlink(path) }
             rmdir(directory)
         }
-        return try await runProcess("openssl", ["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", roots] + options + [paths.certificate])
+        return try await runProcess(
+            "openssl", ["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", roots] + options + [paths.certificate])
     }
 
     @Test(

@@ -47,7 +47,9 @@ import Testing
         var bench = SessionBench("binance")
         _ = bench.open()
         #expect(bench.receive("{").texts.first?.hasPrefix(#"{"code":3,"#) == true)
-        #expect(bench.receive(#"{"method":"SUBSRIBE","id":4}"#).texts.first?.contains(#""code":2,"msg":"Invalid request: unknown variant"#) == true)
+        #expect(
+            bench.receive(#"{"method":"SUBSRIBE","id":4}"#).texts.first?.contains(#""code":2,"msg":"Invalid request: unknown variant"#)
+                == true)
     }
 
     @Test("order book updates link: each begins after the one before")

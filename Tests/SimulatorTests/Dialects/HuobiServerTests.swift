@@ -22,7 +22,8 @@ import Testing
     @Test(
         "an unknown symbol or topic is refused with the exchange's words",
         arguments: [
-            (#"{"sub":"market.nope.trade.detail","id":"a"}"#, "invalid symbol"), (#"{"sub":"market.btcusdt.nope","id":"a"}"#, "invalid topic"),
+            (#"{"sub":"market.nope.trade.detail","id":"a"}"#, "invalid symbol"),
+            (#"{"sub":"market.btcusdt.nope","id":"a"}"#, "invalid topic"),
             (#"{"unsub":"market.btcusdt.trade.detail","id":"a"}"#, "unsub with not subbed topic"), ("hello", "not json string"),
         ])
     func refused(request: String, words: String) throws {
@@ -39,7 +40,8 @@ import Testing
         _ = bench.open()
         _ = bench.receive(#"{"sub":"market.btcusdt.kline.1min","id":"k"}"#)
         #expect(bench.apply(.push(count: 1)).packets.map(\.subscription.topic.channel) == ["candle.1m"])
-        #expect(bench.receive(#"{"unsub":"market.btcusdt.kline.1min","id":"u"}"#).texts[0].contains(#""unsubbed":"market.btcusdt.kline.1min""#))
+        #expect(
+            bench.receive(#"{"unsub":"market.btcusdt.kline.1min","id":"u"}"#).texts[0].contains(#""unsubbed":"market.btcusdt.kline.1min""#))
         #expect(bench.apply(.push(count: 1)).packets.isEmpty)
     }
 }

@@ -14,7 +14,8 @@ import Testing
         #expect(Timestamp.rfc3339(milliseconds: milliseconds) == text)
     }
 
-    @Test("the hash is FNV-1a of 64 bits", arguments: [("", "cbf29ce484222325"), ("a", "af63dc4c8601ec8c"), ("foobar", "85944171f73967e8")])
+    @Test(
+        "the hash is FNV-1a of 64 bits", arguments: [("", "cbf29ce484222325"), ("a", "af63dc4c8601ec8c"), ("foobar", "85944171f73967e8")])
     func hash(text: String, hash: String) {
         #expect(FNV1a.text(FNV1a.hash(text.utf8)) == hash)
     }

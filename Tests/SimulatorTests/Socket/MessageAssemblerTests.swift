@@ -5,7 +5,9 @@ import Testing
 @testable import Simulator
 
 @Suite struct MessageAssemblerTests {
-    private func frame(_ opcode: WebSocketOpcode, _ bytes: [UInt8], fin: Bool = true, masked: Bool = true, rsv1: Bool = false) -> WebSocketFrame {
+    private func frame(_ opcode: WebSocketOpcode, _ bytes: [UInt8], fin: Bool = true, masked: Bool = true, rsv1: Bool = false)
+        -> WebSocketFrame
+    {
         var data = ByteBuffer(bytes: bytes)
         let key = WebSocketMaskingKey([1, 2, 3, 4])
         if masked, let key { data.webSocketMask(key) }

@@ -20,6 +20,20 @@ final class JudgeClient: Sendable {
         case failed(String)
         /// The connection is gone.
         case ended
+
+        var isClose: Bool {
+            switch self {
+            case .close: true
+            default: false
+            }
+        }
+
+        var isPong: Bool {
+            switch self {
+            case .pong: true
+            default: false
+            }
+        }
     }
 
     private let channel: any Channel
@@ -44,25 +58,33 @@ final class JudgeClient: Sendable {
         }
         let (stream, continuation) = AsyncStream<Event>.makeStream(bufferingPolicy: .bufferingOldest(100_000))
         let context = tls
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        // Fulfilled when the upgrade is decided, one way or the other.
+        let decided = loop.makePromise(of: Void.self)
+        let channel = try await ClientBootstrap(group: loop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let context {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: "localhost"))
                     }
+                    let sender = NIOLoopBound(
+                        UpgradeSender(continuation, decided, host: host, path: path), eventLoop: channel.eventLoop)
                     let upgrader = NIOWebSocketClientUpgrader(maxFrameSize: 1 << 25, automaticErrorHandling: false) { channel, _ in
                         channel.eventLoop.makeCompletedFuture {
+                            channel.pipeline.syncOperations.removeHandler(sender.value, promise: nil)
                             try channel.pipeline.syncOperations.addHandler(
                                 FrameReader(continuation, answersPings: answersPings), position: .last)
+                            channel.eventLoop.execute { decided.succeed() }
                         }
                     }
                     try channel.pipeline.syncOperations.addHTTPClientHandlers(
                         leftOverBytesStrategy: .forwardBytes,
                         withClientUpgrade: (upgraders: [upgrader], completionHandler: { _ in }))
-                    try channel.pipeline.syncOperations.addHandler(UpgradeSender(continuation, host: host, path: path))
+                    try channel.pipeline.syncOperations.addHandler(sender.value)
                 }
             }
             .connect(host: "127.0.0.1", port: port).get()
+        try await decided.futureResult.get()
         return JudgeClient(channel: channel, stream: stream)
     }
 
@@ -96,18 +118,20 @@ final class JudgeClient: Sendable {
     func abort() { channel.close(promise: nil) }
 }
 
-private final class UpgradeSender: ChannelInboundHandler {
+private final class UpgradeSender: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 
     private let events: AsyncStream<JudgeClient.Event>.Continuation
+    private let decided: EventLoopPromise<Void>
     private let host: String
     private let path: String
     private var head: HTTPResponseHead?
     private var body = ""
 
-    init(_ events: AsyncStream<JudgeClient.Event>.Continuation, host: String, path: String) {
+    init(_ events: AsyncStream<JudgeClient.Event>.Continuation, _ decided: EventLoopPromise<Void>, host: String, path: String) {
         self.events = events
+        self.decided = decided
         self.host = host
         self.path = path
     }
@@ -127,16 +151,19 @@ private final class UpgradeSender: ChannelInboundHandler {
         case .end:
             guard let head else { return }
             events.yield(.refused(status: head.status.code, retryAfter: head.headers.first(name: "retry-after"), body: body))
+            decided.succeed()
         }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         events.yield(.failed("\(error)"))
+        decided.succeed()
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         events.yield(.ended)
+        decided.succeed()
         events.finish()
     }
 }

@@ -2,10 +2,10 @@ import Simulator
 
 /// Runs `body` with a simulator of a free port that pushes data only on command, and stops it.
 func withSimulator<Result>(
-    _ exchanges: [String] = ["binance", "huobi", "kraken"], tls: Bool = false,
-    configure: (inout SimulatorConfiguration) -> Void = { _ in }, _ body: (ExchangeSimulator) async throws -> Result
+    _ exchanges: [String] = ["binance", "huobi", "kraken"], tls: Bool = false, base: SimulatorConfiguration = SimulatorConfiguration(),
+    _ body: (ExchangeSimulator) async throws -> Result
 ) async throws -> Result {
-    var configuration = SimulatorConfiguration()
+    var configuration = base
     configuration.exchanges = exchanges
     configuration.isTLS = tls
     configuration.market.messagesPerSecond = 0
