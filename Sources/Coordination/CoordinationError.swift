@@ -7,6 +7,14 @@ public struct CoordinationError: Error, Sendable, Equatable, CustomStringConvert
         case unexpectedReply
         /// The call itself was wrong: arguments that no correct caller makes.
         case usage
+        /// The kernel refused the dead-man timer.
+        case timer
+        /// A live process of this host has the worker's name.
+        case nameInUse
+        /// The name of a worker does not match `[A-Za-z0-9_-]{1,64}`.
+        case badName
+        /// A file or folder of the state directory cannot be made, read or written.
+        case stateDirectory
     }
 
     public var code: Code

@@ -13,21 +13,21 @@ public struct Deadman: Sendable {
     /// Sets the timer to `moment`, whatever it was set to before. A moment in the past kills the process at once.
     ///
     /// Throws `.timer` when the kernel refuses (its limit of queued signals, RLIMIT_SIGPENDING): then no websocket may be opened.
-    public func arm(at moment: LocalTime) throws(ProcessError) {
+    public func arm(at moment: LocalTime) throws(CoordinationError) {
         guard isOn else { return }
         let code = colony_deadman_arm(moment.nanoseconds)
         guard code == 0 else {
-            throw ProcessError(
+            throw CoordinationError(
                 .timer,
-                "cannot arm the dead-man timer: \(ProcessError.text(code)); raise the limit of pending signals (ulimit -i) or switch "
+                "cannot arm the dead-man timer: \(StateDirectory.text(code)); raise the limit of pending signals (ulimit -i) or switch "
                     + "`deadman` off")
         }
     }
 
     /// Stops the timer; it can be armed again. Throws `.timer` when the kernel refuses.
-    public func disarm() throws(ProcessError) {
+    public func disarm() throws(CoordinationError) {
         guard isOn else { return }
         let code = colony_deadman_disarm()
-        guard code == 0 else { throw ProcessError(.timer, "cannot disarm the dead-man timer: \(ProcessError.text(code))") }
+        guard code == 0 else { throw CoordinationError(.timer, "cannot disarm the dead-man timer: \(StateDirectory.text(code))") }
     }
 }

@@ -11,9 +11,9 @@ public struct EpochFloorStore: Sendable {
     private static let maximumBytes = 4 << 20
 
     /// The store of the worker `name`. Throws `.badName`.
-    public init(name: String, directory: StateDirectory) throws(ProcessError) {
+    public init(name: String, directory: StateDirectory) throws(CoordinationError) {
         guard NameLock.isName(name) else {
-            throw ProcessError(.badName, "'\(name)' is no worker name; use 1 to 64 of A-Z a-z 0-9 _ -")
+            throw CoordinationError(.badName, "'\(name)' is no worker name; use 1 to 64 of A-Z a-z 0-9 _ -")
         }
         self.name = name
         self.directory = directory
@@ -23,11 +23,11 @@ public struct EpochFloorStore: Sendable {
     ///
     /// A file that cannot be read, or is damaged, is logged and counts as far as it goes: a missing floor weakens only the memory of epochs over
     /// a loss of Redis' data. Throws `.stateDirectory` when the directory itself cannot be made or listed.
-    public func load(logger: Logger) throws(ProcessError) -> EpochFloors {
+    public func load(logger: Logger) throws(CoordinationError) -> EpochFloors {
         try directory.prepare()
         var floors = EpochFloors()
         for file in try directory.files(suffix: Self.suffix) {
-            do throws(ProcessError) {
+            do throws(CoordinationError) {
                 let bytes = try directory.read(file, limit: Self.maximumBytes)
                 let (found, badLines) = EpochFloors.decode(String(decoding: bytes, as: UTF8.self))
                 floors.merge(found)
@@ -44,7 +44,7 @@ public struct EpochFloorStore: Sendable {
     }
 
     /// Replaces this worker's file as a whole; a crash leaves the old one or the new one. Throws `.stateDirectory`.
-    public func store(_ floors: EpochFloors) throws(ProcessError) {
+    public func store(_ floors: EpochFloors) throws(CoordinationError) {
         try directory.replace("\(name)\(Self.suffix)", with: Array(floors.encoded.utf8))
     }
 }

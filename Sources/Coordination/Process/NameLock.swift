@@ -25,18 +25,20 @@ public final class NameLock: Sendable {
     ///
     /// Throws `.nameInUse` when a live process has the name, `.badName`, or `.stateDirectory`. Waits at most 50 ms, for a worker that just
     /// asks for a proof of death.
-    public static func acquire(_ incarnation: Incarnation, in directory: StateDirectory) throws(ProcessError) -> NameLock {
+    public static func acquire(_ incarnation: Incarnation, in directory: StateDirectory) throws(CoordinationError) -> NameLock {
         let name = incarnation.name
         let path = try lockPath(name, in: directory)
         try directory.prepare()
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw ProcessError(.stateDirectory, "cannot open the lock \(path): \(ProcessError.text(errno))") }
-        do throws(ProcessError) {
+        guard descriptor >= 0 else {
+            throw CoordinationError(.stateDirectory, "cannot open the lock \(path): \(StateDirectory.text(errno))")
+        }
+        do throws(CoordinationError) {
             var attempts = 1
             while try !tryLock(descriptor, path: path) {
                 guard attempts < 6 else {
                     let holder = try read(descriptor, name: name, path: path).map { " by \($0)" } ?? ""
-                    throw ProcessError(
+                    throw CoordinationError(
                         .nameInUse,
                         "the worker name '\(name)' is in use on this host\(holder) (lock \(path)); stop that process or give this one "
                             + "another name or state directory")
@@ -50,7 +52,7 @@ public final class NameLock: Sendable {
             let line = Array("\(incarnation)\n".utf8)
             try StateDirectory.write(line, to: descriptor, path: path)
             guard ftruncate(descriptor, off_t(line.count)) == 0, fsync(descriptor) == 0 else {
-                throw ProcessError(.stateDirectory, "cannot write the lock \(path): \(ProcessError.text(errno))")
+                throw CoordinationError(.stateDirectory, "cannot write the lock \(path): \(StateDirectory.text(errno))")
             }
             return NameLock(name: name, path: path, previous: previous, descriptor: descriptor)
         } catch {
@@ -62,12 +64,12 @@ public final class NameLock: Sendable {
     /// The last incarnation of a worker's name if its process is dead; nil if it lives, or if this host never had the name.
     ///
     /// For the other workers of the host. Throws `.badName` or `.stateDirectory`.
-    public static func deadIncarnation(of name: String, in directory: StateDirectory) throws(ProcessError) -> Incarnation? {
+    public static func deadIncarnation(of name: String, in directory: StateDirectory) throws(CoordinationError) -> Incarnation? {
         let path = try lockPath(name, in: directory)
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else {
             if errno == ENOENT { return nil }
-            throw ProcessError(.stateDirectory, "cannot open the lock \(path): \(ProcessError.text(errno))")
+            throw CoordinationError(.stateDirectory, "cannot open the lock \(path): \(StateDirectory.text(errno))")
         }
         defer { close(descriptor) }
         guard try tryLock(descriptor, path: path) else { return nil }
@@ -87,23 +89,23 @@ public final class NameLock: Sendable {
             }
     }
 
-    private static func lockPath(_ name: String, in directory: StateDirectory) throws(ProcessError) -> String {
+    private static func lockPath(_ name: String, in directory: StateDirectory) throws(CoordinationError) -> String {
         guard isName(name) else {
-            throw ProcessError(.badName, "'\(name)' is no worker name; use 1 to 64 of A-Z a-z 0-9 _ -")
+            throw CoordinationError(.badName, "'\(name)' is no worker name; use 1 to 64 of A-Z a-z 0-9 _ -")
         }
         return directory.file("\(name).lock")
     }
 
-    private static func tryLock(_ descriptor: CInt, path: String) throws(ProcessError) -> Bool {
+    private static func tryLock(_ descriptor: CInt, path: String) throws(CoordinationError) -> Bool {
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
             if errno == EWOULDBLOCK { return false }
-            guard errno == EINTR else { throw ProcessError(.stateDirectory, "cannot lock \(path): \(ProcessError.text(errno))") }
+            guard errno == EINTR else { throw CoordinationError(.stateDirectory, "cannot lock \(path): \(StateDirectory.text(errno))") }
         }
         return true
     }
 
     /// The incarnation in the file, if it is one of this name.
-    private static func read(_ descriptor: CInt, name: String, path: String) throws(ProcessError) -> Incarnation? {
+    private static func read(_ descriptor: CInt, name: String, path: String) throws(CoordinationError) -> Incarnation? {
         let bytes = try StateDirectory.read(descriptor, limit: 128, path: path)
         let text = String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
         let digits = text.dropFirst(name.count + 1)

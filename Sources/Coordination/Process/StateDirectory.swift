@@ -7,7 +7,7 @@ public struct StateDirectory: Sendable, Hashable {
     public init(path: String) { self.path = path }
 
     /// Makes the folder, and those above it, readable for this user only. An existing one is left as it is.
-    public func prepare() throws(ProcessError) {
+    public func prepare() throws(CoordinationError) {
         var made = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
             made += made.isEmpty || made.hasSuffix("/") ? String(part) : "/\(part)"
@@ -16,18 +16,21 @@ public struct StateDirectory: Sendable, Hashable {
             var info = stat()
             // EEXIST, but also EACCES or EROFS on a folder above that is there already.
             guard stat(made, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else {
-                throw ProcessError(
-                    .stateDirectory, "cannot make the folder \(made) of the state directory \(path): \(ProcessError.text(code))")
+                throw CoordinationError(
+                    .stateDirectory, "cannot make the folder \(made) of the state directory \(path): \(StateDirectory.text(code))")
             }
         }
     }
 
+    /// What the C library calls an errno value.
+    static func text(_ code: CInt) -> String { strerror(code).map { String(cString: $0) } ?? "error \(code)" }
+
     func file(_ name: String) -> String { "\(path)/\(name)" }
 
     /// The names of the files that end in `suffix`, sorted.
-    func files(suffix: String) throws(ProcessError) -> [String] {
+    func files(suffix: String) throws(CoordinationError) -> [String] {
         guard let folder = opendir(path) else {
-            throw ProcessError(.stateDirectory, "cannot list the state directory \(path): \(ProcessError.text(errno))")
+            throw CoordinationError(.stateDirectory, "cannot list the state directory \(path): \(StateDirectory.text(errno))")
         }
         defer { closedir(folder) }
         var names: [String] = []
@@ -41,15 +44,15 @@ public struct StateDirectory: Sendable, Hashable {
     }
 
     /// The first `limit` bytes of a file.
-    func read(_ name: String, limit: Int) throws(ProcessError) -> [UInt8] {
+    func read(_ name: String, limit: Int) throws(CoordinationError) -> [UInt8] {
         let path = file(name)
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw ProcessError(.stateDirectory, "cannot open \(path): \(ProcessError.text(errno))") }
+        guard descriptor >= 0 else { throw CoordinationError(.stateDirectory, "cannot open \(path): \(StateDirectory.text(errno))") }
         defer { close(descriptor) }
         return try Self.read(descriptor, limit: limit, path: path)
     }
 
-    static func read(_ descriptor: CInt, limit: Int, path: String) throws(ProcessError) -> [UInt8] {
+    static func read(_ descriptor: CInt, limit: Int, path: String) throws(CoordinationError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: limit)
         var filled = 0
         while filled < limit {
@@ -60,12 +63,12 @@ public struct StateDirectory: Sendable, Hashable {
                 continue
             }
             if errno == EINTR { continue }
-            throw ProcessError(.stateDirectory, "cannot read \(path): \(ProcessError.text(errno))")
+            throw CoordinationError(.stateDirectory, "cannot read \(path): \(StateDirectory.text(errno))")
         }
         return Array(bytes[..<filled])
     }
 
-    static func write(_ bytes: [UInt8], to descriptor: CInt, path: String) throws(ProcessError) {
+    static func write(_ bytes: [UInt8], to descriptor: CInt, path: String) throws(CoordinationError) {
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress! + written, bytes.count - written, off_t(written)) }
@@ -74,25 +77,25 @@ public struct StateDirectory: Sendable, Hashable {
                 continue
             }
             if errno == EINTR { continue }
-            throw ProcessError(.stateDirectory, "cannot write \(path): \(ProcessError.text(errno))")
+            throw CoordinationError(.stateDirectory, "cannot write \(path): \(StateDirectory.text(errno))")
         }
     }
 
     /// Replaces a file as a whole: after a crash it holds either the old bytes or the new ones.
-    func replace(_ name: String, with bytes: [UInt8]) throws(ProcessError) {
+    func replace(_ name: String, with bytes: [UInt8]) throws(CoordinationError) {
         let path = file(name)
         let draft = "\(path).new"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw ProcessError(.stateDirectory, "cannot create \(draft): \(ProcessError.text(errno))") }
+        guard descriptor >= 0 else { throw CoordinationError(.stateDirectory, "cannot create \(draft): \(StateDirectory.text(errno))") }
         do {
             defer { close(descriptor) }
             try Self.write(bytes, to: descriptor, path: draft)
             guard fsync(descriptor) == 0 else {
-                throw ProcessError(.stateDirectory, "cannot bring \(draft) to the disk: \(ProcessError.text(errno))")
+                throw CoordinationError(.stateDirectory, "cannot bring \(draft) to the disk: \(StateDirectory.text(errno))")
             }
         }
         guard rename(draft, path) == 0 else {
-            throw ProcessError(.stateDirectory, "cannot rename \(draft) to \(path): \(ProcessError.text(errno))")
+            throw CoordinationError(.stateDirectory, "cannot rename \(draft) to \(path): \(StateDirectory.text(errno))")
         }
     }
 }

@@ -85,7 +85,7 @@ import Testing
     @Test func `storing where nothing can be written is an error that names the file`() throws {
         try withStateDirectory { directory in
             let store = try EpochFloorStore(name: "one", directory: StateDirectory(path: "\(directory.path)/gone"))
-            let error = #expect(throws: ProcessError.self) { try store.store(EpochFloors()) }
+            let error = #expect(throws: CoordinationError.self) { try store.store(EpochFloors()) }
             #expect(error?.code == .stateDirectory)
             #expect(error?.description.contains("\(directory.path)/gone/one.epochs") == true)
         }

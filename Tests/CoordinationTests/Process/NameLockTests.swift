@@ -31,7 +31,7 @@ import Testing
     @Test func `a name in use is refused with who has it and what to do`() throws {
         try withStateDirectory { directory in
             let lock = try NameLock.acquire(first, in: directory)
-            let error = #expect(throws: ProcessError.self) { try NameLock.acquire(second, in: directory) }
+            let error = #expect(throws: CoordinationError.self) { try NameLock.acquire(second, in: directory) }
             #expect(error?.code == .nameInUse)
             for part in ["'w-1'", "by w-1.0000000000000011", lock.path, "another name"] {
                 #expect(error?.description.contains(part) == true, "\(error?.description ?? "no error")")
@@ -106,7 +106,7 @@ import Testing
     @Test(arguments: ["", "a.b", "../x", "a/b", "ä", String(repeating: "x", count: 65)])
     func `a name that could leave the directory or the keys is refused`(name: String) throws {
         try withStateDirectory { directory in
-            let error = #expect(throws: ProcessError.self) {
+            let error = #expect(throws: CoordinationError.self) {
                 try NameLock.acquire(Incarnation("\(name).0000000000000001"), in: directory)
             }
             #expect(error?.code == .badName)
@@ -118,7 +118,7 @@ import Testing
             let deep = StateDirectory(path: "\(directory.path)/a/b")
             #expect(try NameLock.acquire(first, in: deep).path == "\(directory.path)/a/b/w-1.lock")
             try writeFile("\(directory.path)/file", "")
-            let error = #expect(throws: ProcessError.self) {
+            let error = #expect(throws: CoordinationError.self) {
                 try NameLock.acquire(first, in: StateDirectory(path: "\(directory.path)/file/x"))
             }
             #expect(error?.code == .stateDirectory)
