@@ -82,6 +82,9 @@ public final class RedisConnection: Sendable {
         handler.value.flush()
     }
 
+    /// False once the connection is over.
+    public var isOpen: Bool { channel.isActive }
+
     /// Closes; everything under way fails with `.connectionLost`. Any thread.
     public func close() {
         let reason = RedisError(.connectionLost, "the connection to \(endpoint) was closed by its owner")

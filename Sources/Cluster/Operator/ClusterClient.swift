@@ -1,4 +1,4 @@
-import ColonyExchanges
+public import ColonyExchanges
 public import Coordination
 import FoundationEssentials
 import Ingest
@@ -29,7 +29,7 @@ public struct ClusterClient: Sendable {
     // MARK: Reading
 
     /// The catalogue: every feed the cluster runs, sorted.
-    public func catalogue() async throws -> [(feed: FeedName, entry: CatalogueEntry)] {
+    package func catalogue() async throws -> [(feed: FeedName, entry: CatalogueEntry)] {
         let reply = try await redis.send(["HGETALL", .string(keys.catalogue)])
         return try CatalogueEntry.decodeAll(reply)
     }
@@ -126,12 +126,12 @@ public struct ClusterClient: Sendable {
 
     /// The topics as the exchange's streams are named. Throws `ClusterError.exchange` for an unknown exchange, channel or impossible symbol.
     public func canonical(_ topics: [Topic], exchange: String) throws -> [Topic] {
-        do {
+        do throws(DialectError) {
             let dialect = try configuration.dialect(of: exchange.lowercased())
             var canonical: [Topic] = []
             for topic in topics { canonical.append(try dialect.canonical(topic)) }
             return canonical
-        } catch let error as DialectError {
+        } catch {
             throw ClusterError(.exchange, error.description)
         }
     }

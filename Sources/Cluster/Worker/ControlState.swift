@@ -79,7 +79,7 @@ final class ControlState {
         repeats(every: .seconds(1)) { $0.beat() }
     }
 
-    private func repeats(every interval: Duration, _ action: @escaping (ControlState) -> Void) {
+    private func repeats(every interval: Duration, _ action: @escaping @Sendable (ControlState) -> Void) {
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         let nioInterval = TimeAmount.nanoseconds(interval.wholeNanoseconds)
         timers.append(
@@ -301,7 +301,7 @@ final class ControlState {
     }
 
     private func setDeadman(_ at: LocalTime?) {
-        do throws(ProcessError) {
+        do throws(CoordinationError) {
             if let at { try deadman.arm(at: at) } else { try deadman.disarm() }
         } catch {
             logger.critical("The dead-man timer cannot be set", error: error)
