@@ -18,6 +18,12 @@ public struct WorkerProcess: Sendable {
         self.logger = logger
     }
 
+    /// What `run` checks first, for a supervisor that wants to know before it starts processes.
+    public static func check(_ configuration: ColonyConfiguration, logger: Logger) async throws {
+        try WorkerPreflight.checkTiming(configuration)
+        try await WorkerPreflight.checkRedis(configuration, logger: logger)
+    }
+
     /// Runs until cancelled, then drains: every lease is given back, at the latest after the drain limit.
     ///
     /// Throws a `ClusterError` when it cannot start: name in use, Redis unreachable or unfit, impossible timing.

@@ -1,0 +1,51 @@
+import Glibc
+
+/// The terminal: plain lines to standard output, errors to standard error, colour only where a person looks and wants it.
+enum Console {
+    static func print(_ text: String) {
+        fputs(text + "\n", stdout)
+        fflush(stdout)
+    }
+
+    static func error(_ text: String) {
+        fputs(text + "\n", stderr)
+    }
+
+    /// Without a newline; for redrawing.
+    static func write(_ text: String) {
+        fputs(text, stdout)
+        fflush(stdout)
+    }
+
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+    static var usesColour: Bool { isTerminal && getenv("NO_COLOR") == nil && String(cString: getenv("TERM") ?? strdup("")) != "dumb" }
+
+    enum Colour: String { case green = "32", yellow = "33", red = "31", dim = "2", bold = "1" }
+
+    static func colour(_ text: String, _ colour: Colour) -> String { usesColour ? "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m" : text }
+}
+
+/// Columns padded to their widest cell.
+struct TextTable {
+    private var rows: [[String]] = []
+    private let rightAligned: Set<Int>
+
+    init(_ header: [String], rightAligned: Set<Int> = []) {
+        rows = [header]
+        self.rightAligned = rightAligned
+    }
+
+    mutating func add(_ row: [String]) { rows.append(row) }
+
+    var text: String {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        return rows.map { row in
+            row.enumerated().map { column, cell in
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                if rightAligned.contains(column) { return padding + cell }
+                return column == row.count - 1 ? cell : cell + padding
+            }.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+}
