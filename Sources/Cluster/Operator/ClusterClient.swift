@@ -57,11 +57,15 @@ public struct ClusterClient: Sendable {
             if let index = workers.firstIndex(where: { $0.id == status.holder }) { workers[index].feeds.append(feed.text) }
             feeds.append(status)
         }
-        return ClusterStatus(
+        var status = ClusterStatus(
             workers: workers.sorted { $0.id < $1.id }, feeds: feeds,
             redis: ClusterStatus.Redis(
                 address: redis.endpoint.description, version: info.version ?? "", role: info.role ?? "",
                 usedMemoryBytes: info.usedMemoryBytes ?? 0, generation: meta["generation"] ?? ""))
+        for (feed, list) in reports {
+            for item in list { status.packetsByFeedAndWorker["\(feed)|\(item.holder)"] = item.report.packets }
+        }
+        return status
     }
 
     private func feedStatus(
@@ -91,6 +95,37 @@ public struct ClusterClient: Sendable {
             if let name = values[index].string, let value = values[index + 1].string { fields[name] = value }
         }
         return fields
+    }
+
+    /// `gap` markers by feed, of what the control streams still hold.
+    public func gaps() async throws -> [String: Int] {
+        var gaps: [String: Int] = [:]
+        for (feed, entry) in try await catalogue() {
+            let events = keys.feed(feed, group: entry.budgetGroup).events
+            var count = 0
+            var start = "-"
+            // In pages, so that a long log neither fills memory nor holds Redis up.
+            while true {
+                let page = try await redis.send(["XRANGE", .string(events), .string(start), "+", "COUNT", "1000"]).array ?? []
+                for entry in page {
+                    let fields = entry.array?[1].array?.map { $0.string ?? "" } ?? []
+                    let pairs = stride(from: 0, to: fields.count - 1, by: 2).map { (fields[$0], fields[$0 + 1]) }
+                    if pairs.contains(where: { $0 == ("event", "gap") }), pairs.contains(where: { $0 == ("feed", feed.text) }) { count += 1 }
+                }
+                guard page.count == 1000, let last = page.last?.array?.first?.string else { break }
+                start = "(\(last)"
+            }
+            gaps[feed.text] = count
+        }
+        return gaps
+    }
+
+    /// Names a data set that the caller has just started empty. Throws `ClusterError.redis` if it is not empty.
+    public func createDataSet(generation: String) async throws {
+        let created = try await redis.send(["HSETNX", .string(keys.meta), "generation", .string(generation)])
+        guard created.integer == 1 else {
+            throw ClusterError(.redis, "the data set at \(redis.endpoint) was used before; it cannot be taken for a fresh one")
+        }
     }
 
     // MARK: Changing what is wanted

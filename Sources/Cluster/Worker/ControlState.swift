@@ -45,6 +45,8 @@ final class ControlState {
     private var membersReadAt: LocalTime?
     private var subscriptionVersions: [FeedName: Int] = [:]
     var isDraining = false
+    /// Of the data set; empty before the first beat.
+    private var generation = ""
     private var timers: [RepeatedTask] = []
     private var observeTurn = 0
     private var keeperWake: Scheduled<Void>?
@@ -374,6 +376,10 @@ final class ControlState {
         guard connection != nil, !serverRunID.isEmpty else { return }
         call(BeatCall(namespace: configuration.keys, incarnation: incarnation, info: info()), timeout: .seconds(2)) { [self] result in
             guard case .success(let reply) = result else { return }
+            if reply.generation != generation {
+                generation = reply.generation
+                for feed in feeds.values { tellGeneration(feed) }
+            }
             if reply.membersVersion != membersVersion { readMembers(reply.membersVersion) }
             if reply.catalogueVersion != catalogueVersion { readCatalogue(reply.catalogueVersion) }
         }
@@ -457,6 +463,7 @@ final class ControlState {
             guard let handle = makeFeed(self, feed, entry) else { continue }
             feeds[feed] = handle
             for incarnation in dead { handle.post(.deathProved(incarnation)) }
+            tellGeneration(handle)
         }
         for (feed, handle) in feeds where catalogue[feed] == nil {
             handle.post(.stop(reason: "removed from the catalogue", preferred: nil))
@@ -464,6 +471,12 @@ final class ControlState {
         place()
         readSubscriptions(Array(feeds.keys))
         subscribeToWakes()
+    }
+
+    /// In the data set that our own supervisor created nobody can hold a lease that the records do not show.
+    private func tellGeneration(_ handle: FeedHandle) {
+        let isOurs = !generation.isEmpty && generation == configuration.redis.embeddedGeneration
+        handle.run { $0.setClaimsUnknownAtOnce(isOurs) }
     }
 
     /// This worker's rank for each feed it may watch.

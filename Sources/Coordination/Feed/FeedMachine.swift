@@ -3,7 +3,7 @@
 /// Every decision of section 6 of the coordination contract, without clock, randomness or I/O: events in, actions out. The shell performs the
 /// actions in order and calls `handle(.timer)` when `wakeAt` has come.
 public struct FeedMachine: Sendable {
-    public let policy: FeedPolicy
+    public var policy: FeedPolicy
     public let incarnation: Incarnation
     public private(set) var rank: Int?
     /// A worker of another host to hand over to when this one cannot reach the exchange.

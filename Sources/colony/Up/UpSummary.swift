@@ -47,7 +47,9 @@ struct UpSummary: Sendable {
         }
         var lines = ["", "summary: \(packets) packets published", "", table.text]
         for summary in truth {
-            lines.append("\(summary.exchange): \(summary.line)")
+            lines.append(
+                "\(summary.exchange) sent \(summary.packets) packets over \(summary.socketsOpened) sockets, "
+                    + "at most \(summary.mostOpen) open at once, \(summary.cuts) cut for broken rules")
         }
         if !isGood {
             let missing = exchanges.filter { !wasReceiving.contains($0) }
