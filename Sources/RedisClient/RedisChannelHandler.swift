@@ -184,10 +184,16 @@ package final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCall
         case .rest: return
         case .wake(let deadline): setTimer(deadline, on: eventLoop)
         case .expired(let calls):
-            let late = RedisError(.timeout, "\(endpoint) did not answer in time; the connection is closed; \(Self.fate)")
+            let late = RedisError(.timeout, "\(endpoint) \(neglect)")
             let lost = RedisError(.connectionLost, "the connection to \(endpoint) is closed since another call timed out; \(Self.fate)")
             end(lost) { _ in calls.map { ($0.context, $0.isLate ? late : lost) } }
         }
+    }
+
+    private var neglect: String {
+        // A plain Redis waits for the end of the line that TLS' first bytes seem to begin.
+        if case .securing = state { return "did not finish the TLS handshake in time; does this port speak TLS?" }
+        return "did not answer in time; the connection is closed; \(Self.fate)"
     }
 
     private func setTimer(_ deadline: NIODeadline, on eventLoop: any EventLoop) {

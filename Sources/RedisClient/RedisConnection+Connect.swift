@@ -24,13 +24,15 @@ extension RedisConnection {
     ) {
         let deadline = NIODeadline.now() + TimeAmount(timeout)
         let greeting: [RedisGreeting]
+        let serverName: String?
         do throws(RedisError) {
+            serverName = try endpoint.tls.flatMap { tls throws(RedisError) in try tls.nameToVerify(at: endpoint) }
             greeting = try RedisGreeting.steps(endpoint: endpoint, name: name)
         } catch {
             return eventLoop.execute { completion(.failure(error)) }
         }
         tlsContext(for: endpoint, on: eventLoop).flatMap { tls in
-            open(endpoint, tls: tls, on: eventLoop, deadline: deadline, options: options)
+            open(endpoint, tls: tls, serverName: serverName, on: eventLoop, deadline: deadline, options: options)
         }.whenComplete { result in
             switch result {
             case .failure(let error): completion(.failure(RedisError(connecting: endpoint, cause: error)))
@@ -45,13 +47,17 @@ extension RedisConnection {
     }
 
     private static func open(
-        _ endpoint: RedisEndpoint, tls: NIOSSLContext?, on eventLoop: any EventLoop, deadline: NIODeadline, options: Options
+        _ endpoint: RedisEndpoint, tls: NIOSSLContext?, serverName: String?, on eventLoop: any EventLoop, deadline: NIODeadline,
+        options: Options
     ) -> EventLoopFuture<RedisConnection> {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(max(.nanoseconds(1), deadline - .now()))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    if let tls { try channel.pipeline.syncOperations.addHandler(tlsHandler(tls, endpoint: endpoint)) }
+                    if let tls {
+                        let handler = try ServerName.tlsHandler(context: tls, name: serverName)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                    }
                     try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(endpoint: endpoint, options: options))
                 }
             }
@@ -66,20 +72,6 @@ extension RedisConnection {
         return channel.flatMapThrowing { channel in
             RedisConnection(channel: channel, handler: try channel.pipeline.syncOperations.handler(type: RedisChannelHandler.self))
         }
-    }
-
-    private static func tlsHandler(_ context: NIOSSLContext, endpoint: RedisEndpoint) throws -> NIOSSLClientHandler {
-        let host: String? = if case .tcp(let host, _) = endpoint.address { host } else { nil }
-        let name = endpoint.tls?.serverName ?? host
-        // An address is no name for SNI: without one, the certificate is checked against the address connected to.
-        guard let name, !name.isIPAddress else {
-            if name != nil, name != host {
-                throw RedisError(
-                    .usage, "the TLS server name of \(endpoint) is an address other than the one connected to; give a host name")
-            }
-            return try NIOSSLClientHandler(context: context, serverHostname: nil)
-        }
-        return try NIOSSLClientHandler(context: context, serverHostname: name)
     }
 
     /// Sends the steps in one go; the first that fails decides.
@@ -113,6 +105,21 @@ extension ClientBootstrap {
         #else
             return self
         #endif
+    }
+}
+
+extension RedisEndpoint.TLS {
+    /// The host name to verify and to send as SNI. Nil for an address, which is no name for SNI: the certificate is then checked against the
+    /// address connected to.
+    fileprivate func nameToVerify(at endpoint: RedisEndpoint) throws(RedisError) -> String? {
+        switch (serverName, endpoint.address) {
+        case (let name?, .tcp(let host, _)) where name == host: return name.isIPAddress ? nil : name
+        case (let name?, _) where name.isIPAddress:
+            throw RedisError(.usage, "the TLS server name of \(endpoint) is an address other than the one connected to; give a host name")
+        case (let name?, _): return name
+        case (nil, .tcp(let host, _)): return host.isIPAddress ? nil : host
+        case (nil, .unix): throw RedisError(.usage, "TLS over the socket \(endpoint) needs a server name to verify")
+        }
     }
 }
 

@@ -69,6 +69,12 @@ package final class FaultProxy: Sendable {
         try await onLoop { $0.resume() }
     }
 
+    /// Resumes as soon as an armed stall has been reached; at once when nothing is armed.
+    package func resumeOnceStalled() async throws {
+        try await listener.eventLoop.flatSubmit { self.core.value.waitUntilDisarmed() }.get()
+        try await resume()
+    }
+
     /// Connections accepted so far.
     package var acceptedCount: Int {
         get async throws { try await core.eventLoopSubmit(listener) { $0.acceptedCount } }

@@ -26,7 +26,14 @@ final class FaultProxyCore {
     private let target: RedisEndpoint.Address
     private let eventLoop: any EventLoop
     private var pairs: [ObjectIdentifier: Pair] = [:]
-    private var armed: (cut: FaultProxy.Cut, left: Int, direction: FaultProxy.Direction)?
+    private var armed: (cut: FaultProxy.Cut, left: Int, direction: FaultProxy.Direction)? {
+        didSet {
+            guard armed == nil else { return }
+            for waiter in disarmWaiters { waiter.succeed() }
+            disarmWaiters = []
+        }
+    }
+    private var disarmWaiters: [EventLoopPromise<Void>] = []
     private var stalled: Set<FaultProxy.Direction> = []
     private(set) var acceptedCount = 0
     private(set) var forwardedByteCounts: [FaultProxy.Direction: Int] = [:]
@@ -65,6 +72,13 @@ final class FaultProxyCore {
         }
     }
 
+    func waitUntilDisarmed() -> EventLoopFuture<Void> {
+        guard armed != nil else { return eventLoop.makeSucceededFuture(()) }
+        let promise = eventLoop.makePromise(of: Void.self)
+        disarmWaiters.append(promise)
+        return promise.futureResult
+    }
+
     // MARK: Connections
 
     func accept(_ client: any Channel) throws {
@@ -72,6 +86,10 @@ final class FaultProxyCore {
         pairs[ObjectIdentifier(pair)] = pair
         acceptedCount += 1
         try client.pipeline.syncOperations.addHandler(FaultProxyHandler(core: self, pair: pair, direction: .clientToServer))
+    }
+
+    /// Once the client's channel is active: until then it can neither be read from nor closed with effect.
+    fileprivate func connect(_ pair: Pair) {
         let bound = NIOLoopBound((core: self, pair: pair), eventLoop: eventLoop)
         let bootstrap = ClientBootstrap(group: eventLoop).channelOption(.autoRead, value: false).channelInitializer { server in
             server.eventLoop.makeCompletedFuture {
@@ -172,6 +190,10 @@ private final class FaultProxyHandler: ChannelInboundHandler {
         self.core = core
         self.pair = pair
         self.direction = direction
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if direction == .clientToServer { core.connect(pair) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
