@@ -92,3 +92,28 @@ extension FeedKeys {
         return String(decoding: bytes, as: UTF8.self)
     }
 }
+
+extension Subscription {
+    /// Refuses what cannot be read.
+    static func check(_ subscriptions: [Subscription], server: ReaderServer) throws(StreamsError) {
+        if server.endpoints.isEmpty { throw StreamsError(.usage, "no Redis server to read from: give at least one endpoint") }
+        if subscriptions.isEmpty { throw StreamsError(.usage, "nothing to read: give at least one subscription") }
+        if let first = subscriptions.first(where: { $0.patterns.isEmpty && !$0.includesControlPackets }) {
+            throw StreamsError(.usage, "the subscription to \(first.feed) names no channel: add a pattern, `*` for all")
+        }
+    }
+
+    /// Subscriptions to the same feed as one.
+    static func united(_ subscriptions: [Subscription]) -> [Subscription] {
+        var united: [Subscription] = []
+        for subscription in subscriptions {
+            if let at = united.firstIndex(where: { $0.feed == subscription.feed && $0.group == subscription.group }) {
+                united[at].patterns += subscription.patterns.filter { !united[at].patterns.contains($0) }
+                united[at].includesControlPackets = united[at].includesControlPackets || subscription.includesControlPackets
+            } else {
+                united.append(subscription)
+            }
+        }
+        return united
+    }
+}
