@@ -55,7 +55,7 @@ extension RedisConnection {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls {
-                        let handler = try NIOSSLClientHandler(context: tls, serverHostname: serverName)
+                        let handler = try ServerName.tlsHandler(context: tls, name: serverName)
                         try channel.pipeline.syncOperations.addHandler(handler)
                     }
                     try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(endpoint: endpoint, options: options))

@@ -40,7 +40,9 @@ struct TLSTests {
             #expect(try await outcome(server, trusted) == nil)
             #expect(try await outcome(server, host: "localhost", trusted) == nil)
             #expect(try await outcome(server, .init(rootsFile: certificates.authorityFile, serverName: "localhost")) == nil)
-            #expect(try await outcome(server, .init(rootsFile: certificates.authorityFile, serverName: "other.test")) == .tls)
+            // The certificate is also for the address, which must not make up for the name.
+            let other = try await outcome(server, .init(rootsFile: certificates.authorityFile, serverName: "other.test"))
+            #expect(other == .tls)
             #expect(try await outcome(server, .init(rootsFile: certificates.authorityFile, serverName: "10.0.0.1")) == .usage)
             #expect(try await outcome(server, .init()) == .tls)
             #expect(try await outcome(server, .init(rootsFile: certificates.selfSigned.certificateFile)) == .tls)
@@ -88,6 +90,16 @@ struct TLSTests {
             error = await #expect(throws: RedisError.self) { try await server.connect(to: mixed) }
             #expect(error?.code == .protocolViolation || error?.code == .connectionLost)
         }
+    }
+
+    @Test(arguments: [
+        ("redis.test", "redis.test", true), ("redis.test", "Redis.TEST.", true), ("redis.test.", "redis.test", true),
+        ("redis.test", "other.test", false), ("redis.test", "*.test", false), ("a.redis.test", "*.redis.test", true),
+        ("a.b.redis.test", "*.redis.test", false), ("redis.test", "*.redis.test", false), ("a.redis.test", "a*.redis.test", false),
+        ("a.redis.test", "*.*.test", false), ("localhost", "localhost", true), ("localhost", "*", false), ("redis.test", "", false),
+    ])
+    func `a name is covered by itself and by a wildcard for its first label`(name: String, pattern: String, isCovered: Bool) {
+        #expect(ServerName(name).isCovered(by: pattern) == isCovered)
     }
 
     @Test func `files that cannot be used are named before anything is sent`() async throws {
