@@ -3,18 +3,31 @@ import Glibc
 /// The terminal: plain lines to standard output, errors to standard error, colour only where a person looks and wants it.
 enum Console {
     static func print(_ text: String) {
-        fputs(text + "\n", stdout)
-        fflush(stdout)
+        write(text + "\n")
     }
 
     static func error(_ text: String) {
-        fputs(text + "\n", stderr)
+        write(text + "\n", to: STDERR_FILENO)
     }
 
     /// Without a newline; for redrawing.
     static func write(_ text: String) {
-        fputs(text, stdout)
-        fflush(stdout)
+        write(text, to: STDOUT_FILENO)
+    }
+
+    /// Whole, also into a pipe that takes it in parts; a reader that went away ends the process quietly, as with any filter.
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let written = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if written > 0 {
+                bytes = bytes.dropFirst(written)
+            } else if errno == EPIPE {
+                exit(0)
+            } else if errno != EINTR && errno != EAGAIN {
+                return
+            }
+        }
     }
 
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }

@@ -34,6 +34,11 @@ public struct ClusterClient: Sendable {
         return try CatalogueEntry.decodeAll(reply)
     }
 
+    /// The budget group of a feed of the catalogue; nil if it is not there.
+    public func group(of feed: FeedName) async throws -> String? {
+        try await catalogue().first { $0.feed == feed }?.entry.budgetGroup
+    }
+
     public func status() async throws -> ClusterStatus {
         let info = try await redis.serverInfo()
         let time = try await redis.send(["TIME"])

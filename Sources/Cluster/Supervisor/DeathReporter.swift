@@ -51,8 +51,7 @@ actor DeathReporter {
                     logger.error("Leases of a dead worker could not be released", error: error, metadata: ["worker.id": "\(incarnation)"])
                     return
                 }
-                // Not cancelled by the end of the supervisor: the successors wait for this.
-                await Task { try? await Task.sleep(for: .milliseconds(50)) }.value
+                try? await Task.sleep(for: .milliseconds(50))
             }
         }
     }

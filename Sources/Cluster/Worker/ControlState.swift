@@ -38,6 +38,8 @@ final class ControlState {
     private var unknownFunctionReloading = false
 
     // Membership and placement.
+    private static let joinGrace = Duration.milliseconds(700)
+    private var joinedAt: LocalTime?
     private var membersVersion = -1
     private var catalogueVersion = -1
     private(set) var catalogue: [FeedName: CatalogueEntry] = [:]
@@ -376,6 +378,11 @@ final class ControlState {
         guard connection != nil, !serverRunID.isEmpty else { return }
         call(BeatCall(namespace: configuration.keys, incarnation: incarnation, info: info()), timeout: .seconds(2)) { [self] result in
             guard case .success(let reply) = result else { return }
+            if joinedAt == nil {
+                joinedAt = .now()
+                let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+                eventLoop.scheduleTask(in: .nanoseconds(Self.joinGrace.wholeNanoseconds)) { loopBound.value.beat() }
+            }
             if reply.generation != generation {
                 generation = reply.generation
                 for feed in feeds.values { tellGeneration(feed) }
@@ -483,7 +490,8 @@ final class ControlState {
     private(set) var ranks: [FeedName: Int] = [:]
 
     private func place() {
-        guard !isDraining else { return }
+        // Workers that start together see one another before the first of them claims everything.
+        guard !isDraining, let joinedAt, LocalTime.now() - joinedAt >= Self.joinGrace else { return }
         let ready = members.filter(\.isReady)
         var fresh: [FeedName: Int] = [:]
         for feed in feeds.keys {
