@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// The paths of a definition, laid out for one scan of each message.
 struct DefinedPaths: Sendable {
     let scanner: FieldScanner?
@@ -157,15 +165,10 @@ struct DefinedReader: DialectReader {
 extension UnsafeRawBufferPointer {
     /// Whether the bytes of `text` stand anywhere in the message.
     fileprivate func holds(_ text: [UInt8]) -> Bool {
-        guard let first = text.first, let base = baseAddress else { return text.isEmpty }
-        var index = 0
-        while index + text.count <= count {
-            if self[index] == first {
-                let found = text.withUnsafeBytes { equalBytes(base + index, $0.baseAddress ?? base, text.count) }
-                if found { return true }
-            }
-            index += 1
+        guard let baseAddress else { return text.isEmpty }
+        return text.withUnsafeBytes { wanted in
+            guard let start = wanted.baseAddress else { return true }
+            return memmem(baseAddress, count, start, wanted.count) != nil
         }
-        return false
     }
 }

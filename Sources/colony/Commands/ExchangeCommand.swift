@@ -52,6 +52,7 @@ struct ExchangeCommand: AsyncParsableCommand {
             simulation.seed = seed
             simulation.truthPath = truth
             simulation.directory = directory
+            simulation.replays = try plans()
             let limit = try duration.map { try DurationText.parse($0, option: "--for") }
             let simulator: ExchangeSimulator
             do {
@@ -59,7 +60,7 @@ struct ExchangeCommand: AsyncParsableCommand {
             } catch let error as SimulatorError {
                 throw ClusterError(error.code == .bind ? .inUse : error.code == .configuration ? .exchange : .simulator, error.description)
             }
-            for id in simulation.exchanges { Console.print("\(id)  \(try simulator.url(id))") }
+            for id in simulator.exchanges { Console.print("\(id)  \(try simulator.url(id))") }
             if let ca = simulator.caFile { Console.print("certificate authority: \(ca)") }
             _ = try? await untilSignal { try await Task.sleep(for: limit ?? .seconds(1_000_000_000)) }
             try await simulator.stop()
@@ -68,6 +69,22 @@ struct ExchangeCommand: AsyncParsableCommand {
             }
         }
 
+        private func plans() throws -> [ReplayPlan] {
+            let pace: ReplayPlan.Pace
+            if speed == "max" {
+                pace = .max
+            } else {
+                guard let factor = Double(speed), factor > 0 else {
+                    throw ClusterError(.configuration, "--speed '\(speed)' is neither a factor such as 1 or 10 nor max")
+                }
+                pace = .factor(factor)
+            }
+            return try replay.map { text in
+                guard let equals = text.firstIndex(of: "=") else { throw ClusterError(.configuration, "--replay '\(text)' is not exchange=FILE") }
+                return ReplayPlan(
+                    exchange: String(text[..<equals]).lowercased(), file: String(text[text.index(after: equals)...]), pace: pace)
+            }
+        }
     }
 
     struct ListCommand: AsyncParsableCommand {

@@ -73,6 +73,7 @@ struct LocalCluster: Sendable {
         configuration.directory = directory.path
         configuration.truthPath = "\(directory.path)/exchanges.jsonl"
         configuration.seed = UInt64.random(in: 1...1_000_000)
+        configuration.replays = options.replay.map { ReplayPlan(exchange: $0.key, file: $0.value) }
         let simulator: ExchangeSimulator
         do {
             simulator = try await ExchangeSimulator.start(configuration, logger: logger)

@@ -90,6 +90,13 @@ struct RoundTripTests {
         #expect(keys[0] != nil && keys[0] == keys[1])
     }
 
+    @Test("a KuCoin push for a list of symbols belongs to all of them")
+    func symbolList() throws {
+        var connection = try Connection("kucoin")
+        let push = #"{"type":"message","topic":"/market/match:BTC-USDT,ETH-USDT","data":{}}"#
+        #expect(connection.read(push) == .packet(Topic("trade", "_all")))
+    }
+
     @Test("a symbol with an escaped slash is the symbol without the escape")
     func escapes() throws {
         var connection = try Connection("bitmax")
