@@ -1,11 +1,3 @@
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
 /// The paths of a definition, laid out for one scan of each message.
 struct DefinedPaths: Sendable {
     let scanner: FieldScanner?
@@ -165,10 +157,17 @@ struct DefinedReader: DialectReader {
 extension UnsafeRawBufferPointer {
     /// Whether the bytes of `text` stand anywhere in the message.
     fileprivate func holds(_ text: [UInt8]) -> Bool {
-        guard let baseAddress else { return text.isEmpty }
-        return text.withUnsafeBytes { wanted in
-            guard let start = wanted.baseAddress else { return true }
-            return memmem(baseAddress, count, start, wanted.count) != nil
+        guard let head = text.first else { return true }
+        var start = 0
+        while start + text.count <= count {
+            if self[start] == head, elementsEqual(text, at: start) { return true }
+            start += 1
         }
+        return false
+    }
+
+    private func elementsEqual(_ text: [UInt8], at start: Int) -> Bool {
+        for (offset, byte) in text.enumerated() where self[start + offset] != byte { return false }
+        return true
     }
 }
