@@ -19,7 +19,7 @@ package struct CatalogueEntry: Codable, Sendable {
     }
 }
 
-struct Member { var incarnation: Incarnation; var weight: Double; var isReady: Bool; var host: String }
+struct Member { var incarnation: Incarnation; var weight: Double; var isReady: Bool; var host: String; var startedAt: Int64 }
 enum Rendezvous {
     static func rank(_ feed: FeedName, members: [Member]) -> [Member] {
         func h(_ m: Member) -> UInt64 {
