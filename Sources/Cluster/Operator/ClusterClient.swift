@@ -115,7 +115,9 @@ public struct ClusterClient: Sendable {
                 for entry in page {
                     let fields = entry.array?[1].array?.map { $0.string ?? "" } ?? []
                     let pairs = stride(from: 0, to: fields.count - 1, by: 2).map { (fields[$0], fields[$0 + 1]) }
-                    if pairs.contains(where: { $0 == ("event", "gap") }), pairs.contains(where: { $0 == ("feed", feed.text) }) { count += 1 }
+                    if pairs.contains(where: { $0 == ("event", "gap") }), pairs.contains(where: { $0 == ("feed", feed.text) }) {
+                        count += 1
+                    }
                 }
                 guard page.count == 1000, let last = page.last?.array?.first?.string else { break }
                 start = "(\(last)"

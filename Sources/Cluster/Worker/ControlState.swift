@@ -59,7 +59,8 @@ final class ControlState {
     private var dead: [Incarnation]
 
     init(
-        configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors, floorStore: EpochFloorStore,
+        configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
+        floorStore: EpochFloorStore,
         on eventLoop: any EventLoop, logger: Logger, makeFeed: @escaping (ControlState, FeedName, CatalogueEntry) -> FeedHandle?,
         onHeldChanged: @escaping ([FeedName]) -> Void
     ) {
@@ -436,7 +437,7 @@ final class ControlState {
         }
         return [
             .init("host", configuration.worker.host), .init("pid", "\(ProcessInformation.pid)"), .init("name", incarnation.name),
-            .init("state", isDraining ? "draining" : "ready"), .init("weight", "\(configuration.worker.weight)"),
+            .init("state", isDraining ? "draining" : hasSettled ? "ready" : "joining"), .init("weight", "\(configuration.worker.weight)"),
             .init("load", "\(held.count)"), .init("version", ProcessInformation.version), .init("redis_client_id", redisClientID),
             .init("started_at", "\(startedAtMilliseconds)"), .init("deadman", deadman.isOn ? "on" : "off"), .init("feeds", feedsText),
         ]
@@ -455,7 +456,7 @@ final class ControlState {
                         read.append(
                             Member(
                                 incarnation: incarnation, weight: values[1].string.flatMap { Double($0) } ?? 1,
-                                isReady: values[0].string == "ready", host: values[2].string ?? "",
+                                state: values[0].string ?? "", host: values[2].string ?? "",
                                 startedAt: values[3].integer ?? 0))
                     }
                     guard waiting == 0 else { return }
@@ -468,14 +469,19 @@ final class ControlState {
     }
 
     /// Who may watch: ready, heard of lately, and of each name the newest life only.
-    private static func watchers(_ members: [Member], silent: Set<Incarnation>) -> [Member] {
+    private func watchers() -> [Member] {
         var byName: [String: Member] = [:]
-        for member in members where member.isReady && !silent.contains(member.incarnation) {
+        for member in members where !silent.contains(member.incarnation) {
+            // One that is joining counts for those that started with it: between them they share out what is there.
+            let startedTogether = abs(member.startedAt - startedAtMilliseconds) < 3000
+            guard member.state == "ready" || (member.state == "joining" && startedTogether) else { continue }
             if let other = byName[member.incarnation.name], other.startedAt > member.startedAt { continue }
             byName[member.incarnation.name] = member
         }
         return Array(byName.values)
     }
+
+    private var hasSettled: Bool { joinedAt.map { LocalTime.now() - $0 >= Self.joinGrace } ?? false }
 
     /// Only hints: who watches decides nothing about who holds.
     private func readSilent(now: Int64) {
@@ -529,8 +535,8 @@ final class ControlState {
 
     private func place() {
         // Workers that start together see one another before the first of them claims everything.
-        guard !isDraining, let joinedAt, LocalTime.now() - joinedAt >= Self.joinGrace else { return }
-        let ready = Self.watchers(members, silent: silent)
+        guard !isDraining, hasSettled else { return }
+        let ready = watchers()
         var fresh: [FeedName: Int] = [:]
         for feed in feeds.keys {
             let ranked = Rendezvous.rank(feed, members: ready)
