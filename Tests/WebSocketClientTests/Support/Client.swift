@@ -88,6 +88,22 @@ struct Client: Sendable {
         }
     }
 
+    /// The error of an attempt that is cancelled right after it began.
+    static func cancelled(_ configuration: WebSocketConfiguration) async throws -> WebSocketConnectError? {
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
+        return try await eventLoop.flatSubmit { () -> EventLoopFuture<WebSocketConnectError?> in
+            let promise = eventLoop.makePromise(of: WebSocketConnectError?.self)
+            var completions = 0
+            let attempt = WebSocketConnection.connect(configuration, on: eventLoop, delegate: Listener()) { result in
+                completions += 1
+                if case .failure(let error) = result { promise.succeed(completions == 1 ? error : nil) } else { promise.succeed(nil) }
+            }
+            attempt.cancel()
+            attempt.cancel()
+            return promise.futureResult
+        }.get()
+    }
+
     func onLoop(_ body: @escaping @Sendable (WebSocketConnection) -> Void) async {
         let connection = connection
         try? await eventLoop.submit { body(connection.value) }.get()

@@ -6,9 +6,9 @@ import Testing
 @testable import WebSocketClient
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// A TCP server on 127.0.0.1 that does what a test tells it to, byte by byte.
@@ -48,6 +48,7 @@ final class ScriptedPeer: Sendable {
     }
 
     func stop() { channel.close(promise: nil) }
+    func stopNow() async throws { try await channel.close() }
 
     /// Runs `script` for the next connection next to `body`, then stops.
     static func run<Value: Sendable>(
