@@ -19,6 +19,8 @@ enum Heard: Sendable, Equatable {
 final class Listener: WebSocketDelegate {
     let events: AsyncStream<Heard>
     private let continuation: AsyncStream<Heard>.Continuation
+    /// How many calls there were.
+    private(set) var count = 0
     /// Called within the delegate's calls, on the loop.
     var react: ((Heard) -> Void)?
 
@@ -35,6 +37,7 @@ final class Listener: WebSocketDelegate {
     }
 
     private func hear(_ event: Heard) {
+        count += 1
         continuation.yield(event)
         react?(event)
     }
