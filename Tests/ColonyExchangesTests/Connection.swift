@@ -20,7 +20,11 @@ struct Connection {
     private var reader: any DialectReader
 
     init(_ id: String) throws {
-        dialect = try Exchanges.dialect(id)
+        self.init(try Exchanges.dialect(id))
+    }
+
+    init(_ dialect: any Dialect) {
+        self.dialect = dialect
         reader = dialect.makeReader()
     }
 
