@@ -3,37 +3,31 @@ enum Families {
     static let all: [[any Dialect]] = [
         AscendEXDialect.dialects,
         BinanceDialect.dialects,
-<<<<<<< HEAD
         BitbankDialect.dialects,
+        BitfinexDialect.dialects,
+        BitFlyerDialect.dialects,
+        BitgetDialect.dialects,
+        BitMEXDialect.dialects,
         BitstampDialect.dialects,
+        BybitDialect.dialects,
+        CoinbaseAdvancedDialect.dialects,
+        CoinbaseExchangeDialect.dialects,
         CoincheckDialect.dialects,
         CryptoComDialect.dialects,
+        DeribitDialect.dialects,
         DYDXDialect.dialects,
         FCoinDialect.dialects,
         FTXDialect.dialects,
         GateDialect.dialects,
-=======
-        BitFlyerDialect.dialects,
-        BitMEXDialect.dialects,
-        BitfinexDialect.dialects,
-        BitgetDialect.dialects,
-        BybitDialect.dialects,
-        CoinbaseAdvancedDialect.dialects,
-        CoinbaseExchangeDialect.dialects,
-        DeribitDialect.dialects,
->>>>>>> 00087e0e74f70441d673948c9eecb3721f1f2063
         HuobiDialect.dialects,
         HyperliquidDialect.dialects,
         KrakenDialect.dialects,
         KrakenFuturesDialect.dialects,
-<<<<<<< HEAD
         KuCoinDialect.dialects,
         LiquidDialect.dialects,
         MEXCContractDialect.dialects,
         MEXCDialect.dialects,
-        UpbitDialect.dialects,
-=======
         OKXDialect.dialects,
->>>>>>> 00087e0e74f70441d673948c9eecb3721f1f2063
+        UpbitDialect.dialects,
     ]
 }

@@ -165,10 +165,17 @@ struct DefinedReader: DialectReader {
 extension UnsafeRawBufferPointer {
     /// Whether the bytes of `text` stand anywhere in the message.
     fileprivate func holds(_ text: [UInt8]) -> Bool {
-        guard let baseAddress else { return text.isEmpty }
+        guard let baseAddress, let first = text.first else { return text.isEmpty }
         return text.withUnsafeBytes { wanted in
             guard let start = wanted.baseAddress else { return true }
-            return memmem(baseAddress, count, start, wanted.count) != nil
+            var index = 0
+            while index + wanted.count <= count {
+                // The last place where the text still fits bounds the search for its first byte.
+                guard let found = memchr(baseAddress + index, Int32(first), count - wanted.count - index + 1) else { return false }
+                if equalBytes(found, start, wanted.count) { return true }
+                index = UnsafeRawPointer(found) - baseAddress + 1
+            }
+            return false
         }
     }
 }
