@@ -94,11 +94,13 @@ public struct ExchangeProfile: Sendable {
         public var connectWindow: Duration?
         /// The exchange cuts a connection of this age.
         public var maxAge: Duration?
+        /// A subscription replaces all before it on the connection, so each request must name every topic (Upbit, Bithumb).
+        public var subscriptionReplaces: Bool
 
         public init(
             topicsPerMessage: Int = 1, maxTopics: Int? = nil, messages: Int = 5, messageWindow: Duration = .seconds(1),
             connects: Int? = nil,
-            connectWindow: Duration? = nil, maxAge: Duration? = nil
+            connectWindow: Duration? = nil, maxAge: Duration? = nil, subscriptionReplaces: Bool = false
         ) {
             self.topicsPerMessage = topicsPerMessage
             self.maxTopics = maxTopics
@@ -107,6 +109,7 @@ public struct ExchangeProfile: Sendable {
             self.connects = connects
             self.connectWindow = connectWindow
             self.maxAge = maxAge
+            self.subscriptionReplaces = subscriptionReplaces
         }
     }
 }

@@ -32,15 +32,15 @@ struct BinanceReader: DialectReader {
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
         switch route.tag {
-        case Tag.stream: return streams.topic(of: message.text(route.first))
-        case Tag.bestPrices: return Topic(channel: "bbo", symbol: message.text(route.first))
-        case Tag.trade: return Topic(channel: "trade", symbol: message.text(route.first))
+        case Tag.stream: return streams.topic(of: message.string(route.first))
+        case Tag.bestPrices: return Topic(channel: "bbo", symbol: message.string(route.first))
+        case Tag.trade: return Topic(channel: "trade", symbol: message.string(route.first))
         case Tag.candle:
-            guard let interval = CandleInterval(message.text(route.first)) else { return nil }
-            return Topic(channel: "candle.\(interval.word)", symbol: message.text(route.second))
+            guard let interval = CandleInterval(message.string(route.first)) else { return nil }
+            return Topic(channel: "candle.\(interval.word)", symbol: message.string(route.second))
         case Tag.array:
-            return Topic(channel: channel(ofEvent: message.text(route.first)), symbol: Topic.allSymbols)
-        default: return Topic(channel: channel(ofEvent: message.text(route.first)), symbol: message.text(route.second))
+            return Topic(channel: channel(ofEvent: message.string(route.first)), symbol: Topic.allSymbols)
+        default: return Topic(channel: channel(ofEvent: message.string(route.first)), symbol: message.string(route.second))
         }
     }
 

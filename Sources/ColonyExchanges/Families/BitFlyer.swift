@@ -67,7 +67,7 @@ struct BitFlyerReader: DialectReader {
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
         for (prefix, word) in BitFlyerDialect.channels where message.hasPrefix(route.first, prefix) {
-            return Topic(channel: word, symbol: message.text(route.first.lowerBound + prefix.utf8CodeUnitCount..<route.first.upperBound))
+            return Topic(channel: word, symbol: message.string(route.first.lowerBound + prefix.utf8CodeUnitCount..<route.first.upperBound))
         }
         return nil
     }

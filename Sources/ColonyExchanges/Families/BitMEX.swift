@@ -87,8 +87,8 @@ struct BitMEXReader: DialectReader {
     }
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
-        let symbol = route.tag == Tag.several ? Topic.allSymbols : message.text(route.second)
-        return Topic(channel: BitMEXTables.word(message.text(route.first)), symbol: symbol)
+        let symbol = route.tag == Tag.several ? Topic.allSymbols : message.string(route.second)
+        return Topic(channel: BitMEXTables.word(message.string(route.first)), symbol: symbol)
     }
 
     private func readControl(_ message: UnsafeRawBufferPointer) -> Reading {

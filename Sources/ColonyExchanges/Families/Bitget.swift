@@ -117,8 +117,8 @@ struct BitgetReader: DialectReader {
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
         Topic(
-            channel: BitgetChannels.word(message.text(route.first)),
-            symbol: Self.symbol(message.text(route.second), product: Int(route.tag)))
+            channel: BitgetChannels.word(message.string(route.first)),
+            symbol: Self.symbol(message.string(route.second), product: Int(route.tag)))
     }
 
     private static func symbol(_ own: String, product: Int) -> String {

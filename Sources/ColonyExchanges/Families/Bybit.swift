@@ -115,7 +115,7 @@ struct BybitReader: DialectReader {
         return .packet(Route(first: topic.range))
     }
 
-    mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? { Self.topic(message.text(route.first)) }
+    mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? { Self.topic(message.string(route.first)) }
 
     private static func topic(_ name: String) -> Topic {
         guard let dot = name.lastIndex(of: ".") else { return Topic(channel: BybitChannels.word(name), symbol: Topic.allSymbols) }

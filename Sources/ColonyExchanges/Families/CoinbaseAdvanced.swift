@@ -121,8 +121,8 @@ struct CoinbaseAdvancedReader: DialectReader {
     }
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
-        let word = CoinbaseAdvancedChannels.word(message.text(route.first))
-        return Topic(channel: word, symbol: route.tag == Tag.several ? Topic.allSymbols : message.text(route.second))
+        let word = CoinbaseAdvancedChannels.word(message.string(route.first))
+        return Topic(channel: word, symbol: route.tag == Tag.several ? Topic.allSymbols : message.string(route.second))
     }
 
     private func readSubscriptions(_ message: UnsafeRawBufferPointer) -> Reading {

@@ -89,12 +89,12 @@ struct CoinbaseExchangeReader: DialectReader {
     }
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
-        let first = message.text(route.first)
+        let first = message.string(route.first)
         return switch route.tag {
         case Tag.trade: Topic(channel: "trade", symbol: first)
         case Tag.book: Topic(channel: "book", symbol: first)
         case Tag.ticker: Topic(channel: "ticker", symbol: first)
-        default: Topic(channel: ChannelName.own(first), symbol: route.second.isEmpty ? Topic.allSymbols : message.text(route.second))
+        default: Topic(channel: ChannelName.own(first), symbol: route.second.isEmpty ? Topic.allSymbols : message.string(route.second))
         }
     }
 

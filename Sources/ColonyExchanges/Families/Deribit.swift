@@ -118,7 +118,9 @@ struct DeribitReader: DialectReader {
         return .packet(Route(first: channel.range))
     }
 
-    mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? { DeribitChannels.topic(message.text(route.first)) }
+    mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
+        DeribitChannels.topic(message.string(route.first))
+    }
 
     private func readAnswer(_ message: UnsafeRawBufferPointer) -> Reading {
         if let complaint = message.complaint { return .malformed(complaint) }

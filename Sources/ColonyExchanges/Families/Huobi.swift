@@ -165,7 +165,7 @@ struct HuobiReader: DialectReader {
         return readControl(message)
     }
 
-    mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? { topic(message.text(route.first)) }
+    mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? { topic(message.string(route.first)) }
 
     private func topic(_ name: String) -> Topic? {
         let parts = name.split(separator: ".", maxSplits: 2, omittingEmptySubsequences: false)

@@ -64,7 +64,7 @@ struct KrakenFuturesReader: DialectReader {
     }
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
-        Topic(channel: ChannelName.own(message.text(route.first)), symbol: message.text(route.second))
+        Topic(channel: ChannelName.own(message.string(route.first)), symbol: message.string(route.second))
     }
 
     /// A feed's first message is named `<feed>_snapshot` and belongs to the feed's stream.

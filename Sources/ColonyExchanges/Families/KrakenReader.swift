@@ -49,8 +49,8 @@ struct KrakenReader: DialectReader {
     }
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
-        let first = message.text(route.first)
-        let symbol = message.text(FieldValue(start: route.second.lowerBound, end: route.second.upperBound, kind: .string, hasEscapes: true))
+        let first = message.string(route.first)
+        let symbol = message.string(route.second)
         switch route.tag {
         case Tag.several: return Topic(channel: KrakenChannels.word(first, depth: nil, interval: nil), symbol: Topic.allSymbols)
         case Tag.candle: return Topic(channel: KrakenChannels.word("ohlc", depth: nil, interval: first), symbol: symbol)

@@ -133,8 +133,8 @@ struct OKXReader: DialectReader {
     }
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
-        let first = message.text(route.first)
-        let symbol = message.text(route.second)
+        let first = message.string(route.first)
+        let symbol = message.string(route.second)
         return switch route.tag {
         case Tag.channel: Topic(channel: OKXChannels.word(first), symbol: Topic.allSymbols)
         case Tag.table: Topic(channel: OKXChannels.word3(first), symbol: symbol)

@@ -4,11 +4,9 @@ extension UnsafeRawBufferPointer {
     package var complaint: String? {
         guard let baseAddress else { return "the message is empty" }
         var cursor = ScanCursor(base: baseAddress, end: count)
-        if let first = cursor.next() {
-            let isWhole = first == 0x7B || first == 0x5B ? cursor.validateContainer(depth: 0) : cursor.validateScalar(first)
-            if isWhole, trimmed.upperBound > cursor.at { _ = cursor.fail(.trailingBytes) }
-        }
-        return cursor.problem.map { "\($0.rawValue) at byte \(cursor.at)" }
+        let at = cursor.validate(0, depth: 0)
+        if at >= 0 { _ = cursor.finish(at) }
+        return cursor.problem.map { "\($0.rawValue) at byte \(cursor.stoppedAt)" }
     }
 
     /// The value at `path`, nil where the message has none.
@@ -51,33 +49,42 @@ extension UnsafeRawBufferPointer {
     /// What a container holds that was found by a scan; ends early where it is malformed.
     private func items(of range: Range<Int>) -> [(name: String?, value: FieldValue)] {
         let container = UnsafeRawBufferPointer(rebasing: self[range])
-        guard let base = container.baseAddress else { return [] }
+        guard let base = container.baseAddress, let first = container.first else { return [] }
         var result: [(name: String?, value: FieldValue)] = []
         var cursor = ScanCursor(base: base, end: container.count)
-        let isObject = cursor.next() == 0x7B
+        var at = 0
         repeat {
-            cursor.at += 1
+            at += 1
             var name: String?
-            if isObject {
-                guard cursor.next() == 0x22, let key = item(of: container, &cursor), cursor.next() == 0x3A else { return result }
+            if first == 0x7B {
+                guard let key = container.item(&at, &cursor), key.isString, cursor.expect(0x3A, &at) else { return result }
                 name = container.text(key)
-                cursor.at += 1
             }
-            guard var value = item(of: container, &cursor) else { return result }
-            value.start += range.lowerBound
-            value.end += range.lowerBound
-            result.append((name, value))
-        } while cursor.next() == 0x2C
+            guard let value = container.item(&at, &cursor) else { return result }
+            result.append((name, value.moved(by: range.lowerBound)))
+            at = cursor.next(at)
+        } while at >= 0 && container[at] == 0x2C
         return result
     }
 
     /// Reads one value of a container.
-    private func item(of container: UnsafeRawBufferPointer, _ cursor: inout ScanCursor) -> FieldValue? {
-        guard let first = cursor.next(), let kind = FieldValue.Kind(first: first) else { return nil }
-        let start = cursor.at
-        guard kind == .object || kind == .array ? cursor.validateContainer(depth: 0) : cursor.validateScalar(first) else { return nil }
-        guard kind == .string else { return FieldValue(start: start, end: cursor.at, kind: kind) }
-        let hasEscapes = container.position(of: 0x5C, in: start..<cursor.at) != nil
-        return FieldValue(start: start + 1, end: cursor.at - 1, kind: kind, hasEscapes: hasEscapes)
+    private func item(_ at: inout Int, _ cursor: inout ScanCursor) -> FieldValue? {
+        let start = cursor.next(at)
+        guard start >= 0, let kind = FieldValue.Kind(first: self[start]) else { return nil }
+        at = cursor.validate(start, depth: 0)
+        guard at >= 0 else { return nil }
+        guard kind == .string else { return FieldValue(start: start, end: at, kind: kind) }
+        let hasEscapes = position(of: 0x5C, in: start..<at) != nil
+        return FieldValue(start: start + 1, end: at - 1, kind: kind, hasEscapes: hasEscapes)
+    }
+}
+
+extension ScanCursor {
+    /// Consumes one byte, white space before it included.
+    fileprivate mutating func expect(_ wanted: UInt8, _ at: inout Int) -> Bool {
+        let position = next(at)
+        guard position >= 0, byte(position) == wanted else { return false }
+        at = position + 1
+        return true
     }
 }

@@ -5,6 +5,8 @@
 /// well-formed strings. `strict` scanners read to the end and accept nothing but JSON (RFC 8259, at most 64 levels deep).
 package struct FieldScanner: Sendable {
     package static let maximumFields = 4
+    /// Longer messages are refused.
+    package static let maximumBytes = 1 << 30
 
     let program: ScanProgram
 
@@ -19,7 +21,9 @@ package struct FieldScanner: Sendable {
 
     /// Scans one whole message. The ranges of the result count from its first byte.
     package func scan(_ message: UnsafeRawBufferPointer) -> FieldScan {
-        guard let base = message.baseAddress else { return FieldScan(problem: .unexpectedEnd, at: 0) }
+        guard let base = message.baseAddress, message.count <= Self.maximumBytes else {
+            return FieldScan(problem: message.count == 0 ? .unexpectedEnd : .tooLong, at: 0)
+        }
         var walk = ScanWalk(program: program, base: base, end: message.count)
         // The walk holds bare pointers into the program.
         return withExtendedLifetime(program) {
@@ -66,6 +70,7 @@ package enum ScanProblem: String, Sendable {
     case badText = "a string is not UTF-8"
     case badNumber = "malformed number"
     case badLiteral = "malformed true, false or null"
+    case tooLong = "longer than 1 GiB"
     case tooDeep = "nested more than 64 levels deep"
     case trailingBytes = "something follows the end of the message"
 }
@@ -91,16 +96,41 @@ package struct FieldValue: Sendable, Equatable {
         }
     }
 
-    package internal(set) var start = 0
-    package internal(set) var end = 0
+    // Four bytes each: a message is far below 2 GiB, and a scan copies these values.
+    private var first: Int32 = 0
+    private var behind: Int32 = 0
     package internal(set) var kind = Kind.absent
     /// A string that holds backslash escapes: compare and copy it only decoded.
     package internal(set) var hasEscapes = false
     /// For a path with `.each`: the elements do not all have this value.
     package internal(set) var differs = false
 
+    @inline(__always)
+    init() {}
+
+    @inline(__always)
+    init(start: Int, end: Int, kind: Kind, hasEscapes: Bool = false) {
+        first = Int32(truncatingIfNeeded: start)
+        behind = Int32(truncatingIfNeeded: end)
+        self.kind = kind
+        self.hasEscapes = hasEscapes
+    }
+
+    /// The offset of the value's first byte, and the one behind its last.
+    package var start: Int {
+        @inline(__always) get { Int(first) }
+    }
+    package var end: Int {
+        @inline(__always) get { Int(behind) }
+    }
+
     package var range: Range<Int> {
-        @inline(__always) get { Range(uncheckedBounds: (start, end)) }
+        @inline(__always) get { Range(uncheckedBounds: (Int(first), Int(behind))) }
+    }
+
+    /// The same value in a message that begins `offset` bytes earlier.
+    func moved(by offset: Int) -> FieldValue {
+        FieldValue(start: start + offset, end: end + offset, kind: kind, hasEscapes: hasEscapes)
     }
 
     package var isString: Bool {

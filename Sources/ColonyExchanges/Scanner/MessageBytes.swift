@@ -109,6 +109,11 @@ extension UnsafeRawBufferPointer {
         String(decoding: self[range], as: UTF8.self)
     }
 
+    /// The string whose raw bytes fill `range`, decoded.
+    package func string(_ range: Range<Int>) -> String {
+        position(of: 0x5C, in: range) == nil ? text(range) : UnsafeRawBufferPointer(rebasing: self[range]).unescaped()
+    }
+
     /// A value as text: strings decoded, everything else as written.
     package func text(_ value: FieldValue) -> String {
         value.hasEscapes ? UnsafeRawBufferPointer(rebasing: self[value.range]).unescaped() : text(value.range)

@@ -1,6 +1,7 @@
 /// One scan: walks down only where a path leads, passes over everything else.
 ///
-/// Every verb answers false to stop: all is found, or `cursor.problem` says what is wrong.
+/// Every verb takes a position and returns the one behind what it read, or `ScanCursor.stop`: all is found, or `cursor.problem` says
+/// what is wrong.
 struct ScanWalk {
     private var cursor: ScanCursor
     private let steps: UnsafeMutablePointer<ScanProgram.Step>
@@ -24,124 +25,118 @@ struct ScanWalk {
 
     @inline(__always)
     mutating func run() {
-        var root = FieldValue()
-        if value(pending, depth: 0, into: &root) {
-            while cursor.at < cursor.end, ScanCursor.isSpace(cursor.byte(cursor.at)) { cursor.at += 1 }
-            if cursor.at < cursor.end { _ = cursor.fail(.trailingBytes) }
-        }
+        var at = value(0, pending, depth: 0).at
+        if at >= 0 { at = cursor.finish(at) }
         found.problem = cursor.problem
-        found.position = cursor.at
+        found.position = at >= 0 ? at : cursor.stoppedAt
     }
 
+    private typealias Value = (at: Int, value: FieldValue)
+
     /// Reads one value that the paths of `active` lead to or through.
-    private mutating func value(_ active: UInt8, depth: Int, into result: inout FieldValue) -> Bool {
-        guard let first = cursor.next() else { return false }
-        let start = cursor.at
+    private mutating func value(_ start: Int, _ active: UInt8, depth: Int) -> Value {
+        let start = cursor.next(start)
+        if start < 0 { return (start, FieldValue()) }
+        let first = cursor.byte(start)
         switch first {
         case 0x22:
             var escaped = false
-            guard cursor.string(strict: strict, escaped: &escaped) else { return false }
-            result = FieldValue(start: start + 1, end: cursor.at - 1, kind: .string, hasEscapes: escaped)
-            return true
+            let at = cursor.string(start, strict: strict, escaped: &escaped)
+            return (at, FieldValue(start: start &+ 1, end: at &- 1, kind: .string, hasEscapes: escaped))
         case 0x7B:
-            guard object(active & levels[depth].key, depth: depth) else { return false }
-            result = FieldValue(start: start, end: cursor.at, kind: .object)
-            return true
+            let at = object(start, active & levels[depth].key, depth: depth)
+            return (at, FieldValue(start: start, end: at, kind: .object))
         case 0x5B:
-            guard array(active & levels[depth].inArray, depth: depth) else { return false }
-            result = FieldValue(start: start, end: cursor.at, kind: .array)
-            return true
+            let at = array(start, active & levels[depth].inArray, depth: depth)
+            return (at, FieldValue(start: start, end: at, kind: .array))
         default:
-            guard let kind = FieldValue.Kind(first: first) else { return cursor.fail(.unexpectedByte) }
-            guard cursor.validateScalar(first) else { return false }
-            result = FieldValue(start: start, end: cursor.at, kind: kind)
-            return true
+            guard let kind = FieldValue.Kind(first: first) else { return (cursor.fail(.unexpectedByte, at: start), FieldValue()) }
+            var at = cursor.scalar(start, first: first)
+            // Inside a container a number or literal that ends with the message may be cut off.
+            if depth > 0, at == cursor.end { at = cursor.fail(.unexpectedEnd, at: at) }
+            return (at, FieldValue(start: start, end: at, kind: kind))
         }
     }
 
-    /// Reads an object whose opening brace is at the cursor.
-    private mutating func object(_ active: UInt8, depth: Int) -> Bool {
-        if strict, active == 0 { return cursor.validateContainer(depth: depth) }
-        cursor.at += 1
-        if active == 0 { return cursor.passOver(restOfObject: true, depth: depth) }
+    /// Reads an object whose opening brace is at `start`.
+    private mutating func object(_ start: Int, _ active: UInt8, depth: Int) -> Int {
+        if active == 0 { return strict ? cursor.validate(start, depth: depth) : cursor.rest(start + 1, ofObject: true, depth: depth) }
         var wanted = active
-        guard var next = cursor.next() else { return false }
-        if next == 0x7D {
-            cursor.at += 1
-            return true
-        }
+        var at = cursor.next(start &+ 1)
+        if at < 0 { return at }
+        if cursor.byte(at) == 0x7D { return at + 1 }
         while true {
-            guard next == 0x22 else { return cursor.fail(.unexpectedByte) }
-            let start = cursor.at + 1
+            guard cursor.byte(at) == 0x22 else { return cursor.fail(.unexpectedByte, at: at) }
+            let key = at &+ 1
             var escaped = false
-            guard cursor.string(strict: strict, escaped: &escaped) else { return false }
-            let count = cursor.at - 1 - start
-            guard let colon = cursor.next() else { return false }
-            guard colon == 0x3A else { return cursor.fail(.unexpectedByte) }
-            cursor.at += 1
-            let matched = escaped ? matchEscaped(wanted, depth, start, count) : match(wanted, depth, start, count)
+            at = cursor.string(at, strict: strict, escaped: &escaped)
+            if at < 0 { return at }
+            let count = at &- 1 &- key
+            at = cursor.next(at)
+            if at < 0 { return at }
+            guard cursor.byte(at) == 0x3A else { return cursor.fail(.unexpectedByte, at: at) }
+            at &+= 1
+            let matched = escaped ? matchEscaped(wanted, depth, key, count) : match(wanted, depth, key, count)
             if matched == 0 {
-                guard passOverValue(depth: depth + 1) else { return false }
+                at = passOver(at, depth: depth &+ 1)
             } else {
                 // The first of equal keys counts.
                 wanted &= ~matched
-                guard take(matched, depth: depth + 1) else { return false }
-                if wanted == 0, !strict { return cursor.passOver(restOfObject: true, depth: depth) }
+                at = take(at, matched, depth: depth &+ 1)
+                if wanted == 0, !strict, at >= 0 { return cursor.rest(at, ofObject: true, depth: depth) }
             }
-            guard let separator = cursor.next() else { return false }
-            if separator == 0x7D {
-                cursor.at += 1
-                return true
-            }
-            guard separator == 0x2C else { return cursor.fail(.unexpectedByte) }
-            cursor.at += 1
-            guard let following = cursor.next() else { return false }
-            next = following
+            if at < 0 { return at }
+            at = cursor.next(at)
+            if at < 0 { return at }
+            let separator = cursor.byte(at)
+            if separator == 0x7D { return at &+ 1 }
+            guard separator == 0x2C else { return cursor.fail(.unexpectedByte, at: at) }
+            at = cursor.next(at &+ 1)
+            if at < 0 { return at }
         }
     }
 
-    /// Reads an array whose opening bracket is at the cursor.
-    private mutating func array(_ active: UInt8, depth: Int) -> Bool {
-        if strict, active == 0 { return cursor.validateContainer(depth: depth) }
-        cursor.at += 1
-        if active == 0 { return cursor.passOver(restOfObject: false, depth: depth) }
+    /// Reads an array whose opening bracket is at `start`.
+    private mutating func array(_ start: Int, _ active: UInt8, depth: Int) -> Int {
+        if active == 0 { return strict ? cursor.validate(start, depth: depth) : cursor.rest(start + 1, ofObject: false, depth: depth) }
         let level = levels[depth]
         let tails = active & (level.last | level.secondLast)
         var wanted = active & ~tails
         var latest = FieldValue()
         var previous = FieldValue()
         var index = 0
-        guard let first = cursor.next() else { return false }
-        var isOpen = first != 0x5D
-        if !isOpen { cursor.at += 1 }
+        var at = cursor.next(start &+ 1)
+        if at < 0 { return at }
+        var isOpen = cursor.byte(at) != 0x5D
+        if !isOpen { at += 1 }
         while isOpen {
             let here = elementFields(&wanted, level, index: index, depth: depth)
             if tails != 0 {
                 previous = latest
-                guard value(here, depth: depth + 1, into: &latest) else { return false }
-                let ending = here & levels[depth + 1].ends
-                if ending != 0 { guard record(ending, latest) else { return false } }
+                (at, latest) = value(at, here, depth: depth &+ 1)
+                let ending = here & levels[depth &+ 1].ends
+                if ending != 0, at >= 0, !record(ending, latest) { return ScanCursor.stop }
             } else if here != 0 {
-                guard take(here, depth: depth + 1) else { return false }
+                at = take(at, here, depth: depth &+ 1)
                 wanted &= pending
             } else {
-                guard passOverValue(depth: depth + 1) else { return false }
+                at = passOver(at, depth: depth &+ 1)
             }
-            if tails | wanted == 0, !strict { return cursor.passOver(restOfObject: false, depth: depth) }
-            index += 1
-            guard let separator = cursor.next() else { return false }
-            guard separator == 0x2C || separator == 0x5D else { return cursor.fail(.unexpectedByte) }
+            if at < 0 { return at }
+            if tails | wanted == 0, !strict { return cursor.rest(at, ofObject: false, depth: depth) }
+            index &+= 1
+            at = cursor.next(at)
+            if at < 0 { return at }
+            let separator = cursor.byte(at)
+            guard separator == 0x2C || separator == 0x5D else { return cursor.fail(.unexpectedByte, at: at) }
             isOpen = separator == 0x2C
-            cursor.at += 1
+            at &+= 1
         }
-        if latest.kind != .absent, tails & level.last != 0 {
-            guard record(tails & level.last, latest) else { return false }
-        }
-        if previous.kind != .absent, tails & level.secondLast != 0 {
-            guard record(tails & level.secondLast, previous) else { return false }
-        }
+        cursor.stoppedAt = at
+        if latest.kind != .absent, tails & level.last != 0, !record(tails & level.last, latest) { return ScanCursor.stop }
+        if previous.kind != .absent, tails & level.secondLast != 0, !record(tails & level.secondLast, previous) { return ScanCursor.stop }
         pending &= ~(active & level.outerEach & seen)
-        return pending != 0 || strict
+        return pending != 0 || strict ? at : ScanCursor.stop
     }
 
     /// The fields that lead to or through element `index`; those that wait for no other element leave `wanted`.
@@ -168,7 +163,9 @@ struct ScanWalk {
         while rest != 0 {
             let field = rest.trailingZeroBitCount
             let step = steps[field &* ScanProgram.stride &+ depth]
-            if step.keyCount == count, equalBytes(cursor.base + start, step.key, count) { matched |= 1 << field }
+            if step.keyCount == count, equalBytes(cursor.base + start, step.key, count) {
+                matched |= 1 &<< UInt8(truncatingIfNeeded: field)
+            }
             rest &= rest &- 1
         }
         return matched
@@ -187,27 +184,43 @@ struct ScanWalk {
 
     /// Reads one value and notes it for those of `fields` whose path ends here.
     @inline(__always)
-    private mutating func take(_ fields: UInt8, depth: Int) -> Bool {
+    private mutating func take(_ at: Int, _ fields: UInt8, depth: Int) -> Int {
         let starting = fields & levels[depth].starts
-        if starting != 0 { guard noteStart(starting) else { return false } }
-        var result = FieldValue()
-        guard value(fields, depth: depth, into: &result) else { return false }
+        if starting != 0, !noteStart(at, starting) { return ScanCursor.stop }
         let ending = fields & levels[depth].ends & ~starting
-        return ending == 0 ? true : record(ending, result)
+        let start = cursor.next(at)
+        if start < 0 { return start }
+        let behind: Int
+        let result: FieldValue
+        if cursor.byte(start) == 0x22 {
+            // What is looked for is a string most often: no call.
+            var escaped = false
+            behind = cursor.string(start, strict: strict, escaped: &escaped)
+            result = FieldValue(start: start &+ 1, end: behind &- 1, kind: .string, hasEscapes: escaped)
+        } else {
+            (behind, result) = value(start, fields, depth: depth)
+        }
+        if behind < 0 { return behind }
+        if ending == 0 { return behind }
+        cursor.stoppedAt = behind
+        return record(ending, result) ? behind : ScanCursor.stop
     }
 
-    private mutating func noteStart(_ fields: UInt8) -> Bool {
-        guard let first = cursor.next() else { return false }
-        guard let kind = FieldValue.Kind(first: first) else { return cursor.fail(.unexpectedByte) }
-        return record(fields, FieldValue(start: cursor.at, end: cursor.at, kind: kind))
+    private mutating func noteStart(_ at: Int, _ fields: UInt8) -> Bool {
+        let start = cursor.next(at)
+        if start < 0 { return false }
+        guard let kind = FieldValue.Kind(first: cursor.byte(start)) else { return cursor.fail(.unexpectedByte, at: start) >= 0 }
+        cursor.stoppedAt = start
+        return record(fields, FieldValue(start: start, end: start, kind: kind))
     }
 
     /// Notes the value of `fields`; false when nothing is left to look for.
+    @inline(__always)
     private mutating func record(_ fields: UInt8, _ value: FieldValue) -> Bool {
         var rest = fields
         while rest != 0 {
             let field = rest.trailingZeroBitCount
-            let bit: UInt8 = 1 << field
+            let bit: UInt8 = 1 &<< UInt8(truncatingIfNeeded: field)
             if seen & bit == 0 {
                 seen |= bit
                 found.values[field] = value
@@ -228,22 +241,18 @@ struct ScanWalk {
     }
 
     @inline(__always)
-    private mutating func passOverValue(depth: Int) -> Bool {
-        guard let first = cursor.next() else { return false }
-        if strict {
-            return first == 0x7B || first == 0x5B ? cursor.validateContainer(depth: depth) : cursor.validateScalar(first)
-        }
+    private mutating func passOver(_ at: Int, depth: Int) -> Int {
+        let at = cursor.next(at)
+        if at < 0 { return at }
+        if strict { return cursor.validate(at, depth: depth) }
+        let first = cursor.byte(at)
         switch first {
         case 0x22:
             var escaped = false
-            return cursor.string(strict: false, escaped: &escaped)
-        case 0x7B, 0x5B:
-            cursor.at += 1
-            return cursor.passOver(restOfObject: first == 0x7B, depth: depth)
-        case 0x2D, 0x30...0x39, 0x74, 0x66, 0x6E:
-            cursor.passOverScalar()
-            return true
-        default: return cursor.fail(.unexpectedByte)
+            return cursor.string(at, strict: false, escaped: &escaped)
+        case 0x7B, 0x5B: return cursor.rest(at &+ 1, ofObject: first == 0x7B, depth: depth)
+        case 0x2D, 0x30...0x39, 0x74, 0x66, 0x6E: return cursor.scalarEnd(at)
+        default: return cursor.fail(.unexpectedByte, at: at)
         }
     }
 }

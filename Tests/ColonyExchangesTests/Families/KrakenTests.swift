@@ -54,6 +54,8 @@ struct KrakenTests {
             #"{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD","side":"sell","price":97120.4,"qty":0.01276,"#
             + #""ord_type":"market","trade_id":82200139,"timestamp":"2026-05-02T09:00:01.123456Z"}]}"#
         #expect(connection.read(trade) == .packet(Topic("trade", "BTC/USD")))
+        #expect(
+            connection.read(#"{"channel":"trade","type":"update","data":[{"symbol":"BTC\/USD"}]}"#) == .packet(Topic("trade", "BTC/USD")))
         let several = #"{"channel":"trade","type":"update","data":[{"symbol":"BTC/USD"},{"symbol":"ETH/USD"}]}"#
         #expect(connection.read(several) == .packet(Topic("trade", "_all")))
         #expect(

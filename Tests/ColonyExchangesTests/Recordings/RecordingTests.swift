@@ -25,7 +25,7 @@ struct RecordingTests {
             }
         }
         #expect(mistakes == 0)
-        #expect(packets > 0, "a recording of an exchange holds market data")
+        #expect(packets > 0 || recording.holdsNoStreams, "a recording of an exchange holds market data")
     }
 
     static let recordings: [Recording] = [
@@ -40,6 +40,19 @@ struct RecordingTests {
         Recording("kraken/cryptofeed-2021-04-17-KRAKEN.ws.48.jsonl", "kraken"),
         Recording("kraken/cryptofeed-2021-04-17-KRAKEN.ws.50.jsonl", "kraken"),
         Recording("kraken/gocryptotrader-kraken-samples.jsonl", "kraken"),
+        Recording("bybit/cryptofeed-2021-04-17-BYBIT.ws.26.jsonl", "bybit_swap"),
+        Recording("bybit/cryptofeed-2025-08-16-BYBIT.ws.1.jsonl", "bybit_uswap"),
+        Recording("bybit/gocryptotrader-bybit-samples.jsonl", "bybit_uswap"),
+        Recording("okx/cryptofeed-2021-07-22-OKEX.ws.1.jsonl", "okx"),
+        Recording("okx/cryptofeed-2022-05-13-OKX.ws.1.jsonl", "okx"),
+        Recording("okx/gocryptotrader-okx-samples.jsonl", "okx"),
+        Recording("bitmex/cryptofeed-2021-04-17-BITMEX.ws.17.jsonl", "bitmex"),
+        Recording("bitget/cryptofeed-2022-04-06-BITGET.ws.2.jsonl", "bitget"),
+        Recording("bitfinex/cryptofeed-2021-04-17-BITFINEX.ws.11.jsonl", "bitfinex"),
+        Recording("bitfinex/crypto-msg-parser-bitfinex-samples.jsonl", "bitfinex"),
+        Recording("coinbase/cryptofeed-2021-04-17-COINBASE.ws.28.jsonl", "coinbase"),
+        Recording("deribit/cryptofeed-2021-07-22-DERIBIT.ws.1.jsonl", "deribit"),
+        Recording("bitflyer/cryptofeed-2021-04-17-BITFLYER.ws.13.jsonl", "bitflyer"),
         Recording("kraken_futures/cryptofeed-2021-07-22-KRAKEN_FUTURES.ws.1.jsonl", "kraken_futures"),
     ]
 }

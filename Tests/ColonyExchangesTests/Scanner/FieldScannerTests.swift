@@ -75,6 +75,13 @@ struct FieldScannerTests {
         #expect(differs(#"{"e":[{"t":[]}]}"#) == nil)
     }
 
+    @Test("a number that ends with the message may be cut off and is not taken")
+    func cutNumber() {
+        #expect(scan("[17470", [.index(0)]).problem == .unexpectedEnd)
+        #expect(scan("[17470", [.index(0)]).values == [nil])
+        #expect(scan("[17470,", [.index(0)]).values == ["17470"])
+    }
+
     @Test("the start of a value is enough to know that it is there")
     func startOnly() {
         Array(#"{"a":1,"data": [this is not read"#.utf8).withUnsafeBytes { message in
@@ -114,7 +121,8 @@ struct FieldScannerTests {
             (#"{"a":"\x"}"#, .badString), (#"{"a":"\u00g0"}"#, .badString), ("{\"a\":\"\n\"}", .badString), (#"{"b":01}"#, .badNumber),
             (#"{"b":-}"#, .badNumber), (#"{"b":1.}"#, .badNumber), (#"{"b":1e}"#, .badNumber), (#"{"b":1x}"#, .badNumber),
             (#"{"b":nul}"#, .badLiteral), (#"{"b":truex}"#, .badLiteral), (#"{"a":1} x"#, .trailingBytes), ("pong", .unexpectedByte),
-            ("", .unexpectedEnd), ("  ", .unexpectedEnd), (#"{"a":"x"#, .unexpectedEnd), ("{\"a\":\u{1}1}", .unexpectedByte),
+            ("", .unexpectedEnd), ("  ", .unexpectedEnd), (#"{"a":"x"#, .unexpectedEnd), (#"{"b":12"#, .unexpectedEnd),
+            (#"{"b":true"#, .unexpectedEnd), ("{\"a\":\u{1}1}", .unexpectedByte),
         ])
     func refusesMalformed(text: String, problem: ScanProblem) {
         // The field "b" is read, "a" only passed over, "z" makes the scan go to the end.
