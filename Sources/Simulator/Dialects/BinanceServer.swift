@@ -115,7 +115,7 @@ package struct BinanceServer: ServerDialect {
     private func event(_ subscription: Subscription, _ tick: Tick) -> String {
         let symbol = subscription.topic.symbol
         let time = tick.wallMilliseconds
-        func levels(_ side: [(price: Fixed, size: Fixed)]) -> String {
+        func levels(_ side: [BookLevel]) -> String {
             "[" + side.map { "[\"\($0.price)000000\",\"\($0.size)000\"]" }.joined(separator: ",") + "]"
         }
         let price = "\(tick.price)000000"

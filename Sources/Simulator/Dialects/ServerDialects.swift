@@ -7,9 +7,25 @@ package enum ServerDialects {
         HuobiServer(exchange: "huobi_swap", path: "/swap-ws", listings: upper("-", ["USD"])),
         HuobiServer(exchange: "huobi_uswap", path: "/linear-swap-ws", listings: upper("-", ["USDT"])),
         KrakenServer(listings: upper("/", ["USD", "EUR", "USDT"])),
+        KrakenFuturesServer(listings: krakenBases.flatMap { ["PI_\($0)USD", "PF_\($0)USD"] }),
+        FCoinServer(exchange: "fcoin", listings: lower("", ["usdt"])),
+        FCoinServer(exchange: "fmex", listings: bases.map { $0.lowercased() + "usd_p" }),
+        GateServer(exchange: "gate", path: "/ws/v4/", prefix: "spot.", listings: upper("_", ["USDT"])),
+        GateServer(exchange: "gate_swap", path: "/v4/ws/usdt", prefix: "futures.", listings: upper("_", ["USDT"])),
+        LiquidServer(listings: lower("", ["jpy", "usd"])),
+        KuCoinServer(exchange: "kucoin", listings: upper("-", ["USDT"])),
+        KuCoinServer(exchange: "kucoin_futures", listings: krakenBases.flatMap { ["\($0)USDTM", "\($0)USDM"] }),
+        BitbankServer(listings: lower("_", ["jpy"])),
+        BitfinexServer(exchange: "bitfinex", listings: bases.flatMap { ["t\($0)USD", "t\($0)UST"] }),
+        BitfinexServer(exchange: "bitfinex_swap", listings: bases.map { "t\($0)F0:USTF0" }),
+        BybitServer(exchange: "bybit_swap", path: "/v5/public/inverse", listings: upper("", ["USD"])),
+        BybitServer(exchange: "bybit_uswap", path: "/v5/public/linear", listings: upper("", ["USDT"])),
     ]
 
     private static let bases = ["BTC", "ETH", "SOL", "XRP", "ADA", "DOGE", "LTC", "DOT", "LINK", "AVAX", "BCH", "TRX"]
+
+    /// Some exchanges call bitcoin XBT.
+    private static let krakenBases = bases.map { $0 == "BTC" ? "XBT" : $0 }
 
     private static func upper(_ separator: String, _ quotes: [String]) -> [String] {
         bases.flatMap { base in quotes.map { base + separator + $0 } }
