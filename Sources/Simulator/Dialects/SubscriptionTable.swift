@@ -11,6 +11,9 @@ package struct SubscriptionTable: Sendable {
     package var count: Int { all.count }
     package var isEmpty: Bool { all.isEmpty }
 
+    /// Keys of everything subscribed, those without market data last.
+    package var keys: [String] { all.map(\.key) + silent.keys.sorted() }
+
     package subscript(key: String) -> Subscription? { positions[key].map { all[$0] } ?? silent[key] }
 
     /// False when the key is subscribed already.
