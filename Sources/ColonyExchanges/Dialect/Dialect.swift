@@ -2,8 +2,8 @@
 ///
 /// A dialect says what to send; the reader it makes for each connection says what was received.
 public protocol Dialect: Sendable {
-    /// The exchange's row: endpoints, heartbeat, limits.
-    var profile: ExchangeProfile { get }
+    /// The exchange's row: endpoints, heartbeat, limits. Callers override what their configuration says (`profile.url`, intervals, limits).
+    var profile: ExchangeProfile { get set }
 
     /// The topic as this exchange's streams are named, or an error that tells what the exchange offers.
     ///
@@ -22,11 +22,19 @@ public protocol Dialect: Sendable {
     /// replaces the one before).
     func unsubscribe(_ topics: [Topic], remaining: [Topic], firstID: Int) -> [Request]
 
+    /// The request with the time of its sending, for exchanges that look at it (Gate's documents want it within 60 s of the server's
+    /// time). To be called for every request just before it is sent, because requests may have waited for the message rate.
+    func stamped(_ request: Request, wallMilliseconds: Double) -> Request
+
     /// The heartbeat this client sends on its own, or nil where it sends none.
     func ping(_ style: HeartbeatStyle, _ context: PingContext) -> OutgoingMessage?
 
     /// The reader of one connection: it may learn from acknowledgements (channel numbers), and forgets with the connection.
     func makeReader() -> any DialectReader
+}
+
+extension Dialect {
+    public func stamped(_ request: Request, wallMilliseconds: Double) -> Request { request }
 }
 
 /// Reads the messages of one connection.
@@ -37,6 +45,16 @@ public protocol DialectReader {
     /// The stream of a route that `read` returned for this very message; nil sends the packet to the control stream.
     /// Called once per stream and connection.
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic?
+
+    /// Shows the reader a request just before it is sent on its connection.
+    ///
+    /// Where an exchange's data or refusals do not say which variant of a channel they are about, the reader knows it from here; and it
+    /// fills in what only the connection knows (Bitfinex ends subscriptions by their channel number).
+    mutating func prepare(_ request: inout Request)
+}
+
+extension DialectReader {
+    public mutating func prepare(_ request: inout Request) {}
 }
 
 /// One message to the exchange that asks for something.
@@ -124,5 +142,10 @@ public struct DialectError: Error, Sendable, Equatable, CustomStringConvertible 
     public init(_ code: Code, _ description: String) {
         self.code = code
         self.description = description
+    }
+
+    /// The error for a channel that `profile`'s exchange does not have; `offered` are those it has.
+    package static func noChannel(_ channel: String, at profile: ExchangeProfile, offered: String) -> DialectError {
+        DialectError(.unknownChannel, "\(profile.id) has no channel '\(channel)'; it offers \(offered)")
     }
 }

@@ -103,6 +103,9 @@ package final class ExchangeSimulator: Sendable {
         return "\(configuration.isTLS ? "wss" : "ws")://\(urlHost):\(port)/\(id)\(path)"
     }
 
+    /// The exchange ids served, sorted.
+    package var exchanges: [String] { core.exchanges.keys.sorted() }
+
     private var urlHost: String { ["127.0.0.1", "::1", "0.0.0.0", "::"].contains(configuration.host) ? "localhost" : configuration.host }
 
     /// Brings a fault over an exchange (`*`: all) or one socket; returns how many open sockets it reached. Standing faults also hold for

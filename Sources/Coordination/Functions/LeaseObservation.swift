@@ -1,0 +1,51 @@
+/// The reconnect that is owed to a feed.
+public enum Pending: String, Sendable, Hashable {
+    /// Nothing is owed.
+    case none
+    /// Owed, not yet admitted by the disconnect map: ask `gate` again.
+    case cooling
+    /// Admitted, has its time.
+    case due
+}
+
+/// What a feed's lease record says to watchers.
+public struct LeaseObservation: Sendable, Hashable {
+    public enum State: String, Sendable, Hashable {
+        case held, free
+        /// A fresh record of a data set that knows nothing yet.
+        case unknown
+    }
+
+    /// What the holder does: no socket, socket opening, socket open.
+    public enum Phase: String, Sendable, Hashable {
+        case waiting, connecting, live
+    }
+
+    public var state: State
+    /// nil unless held.
+    public var holder: Incarnation?
+    public var epoch: Int
+    /// 0 at acquire, one more per renewal and per release: with the epoch, the value challengers watch.
+    public var renewals: Int
+    /// T as declared by the holder; 0 in a record that was never held.
+    public var ttlMilliseconds: Int64
+    public var phase: Phase
+    /// Name of the worker with a head start of one second after a release.
+    public var preferred: String?
+    /// Highest id time published by the feed, over all epochs.
+    public var lastMilliseconds: Int64
+
+    public init(
+        state: State, holder: Incarnation?, epoch: Int, renewals: Int, ttlMilliseconds: Int64, phase: Phase, preferred: String?,
+        lastMilliseconds: Int64
+    ) {
+        self.state = state
+        self.holder = holder
+        self.epoch = epoch
+        self.renewals = renewals
+        self.ttlMilliseconds = ttlMilliseconds
+        self.phase = phase
+        self.preferred = preferred
+        self.lastMilliseconds = lastMilliseconds
+    }
+}

@@ -1,0 +1,220 @@
+public import ColonyExchanges
+public import Coordination
+internal import DequeModule
+
+/// Keeps one connection subscribed to what is desired: sends what is missing inside the exchange's limits, hears the answers, sends again,
+/// takes back what is no longer desired, and notices streams that fell silent.
+///
+/// Pure: time comes in, actions go out. Events of another connection than the open one are ignored by their generation. After each verb the shell
+/// performs the actions in order; `.wake` replaces the wake-up asked for before.
+public struct SubscriptionMachine: Sendable {
+    public enum Action: Sendable, Equatable {
+        case send(OutgoingMessage)
+        case changed(Topic, SubscriptionState)
+        /// Call `woken` at this time.
+        case wake(LocalTime)
+        /// The stream is silent far beyond its own rhythm; its state has been reported as stale.
+        case staleStream(Topic)
+        /// These topics are named in the URL of a connection only; the open one does not carry them.
+        case needsReconnect([Topic])
+    }
+
+    let dialect: any Dialect
+    let settings: SubscriptionSettings
+    /// By canonical topic. Changed through `add`, `remove` and `setPhase` only, where the phase is concerned.
+    var entries: [Topic: Entry] = [:]
+    /// What the dialect refused, by the topic as asked for.
+    private var unknown: [Topic: String] = [:]
+    var open: Connection?
+    var pacer: MessagePacer
+    private(set) var nextRequestID = 1
+    /// How many entries are pending.
+    private var unconfirmed = 0
+    /// No deadline is earlier; there may be none at this time any more.
+    private var earliestDeadline: LocalTime?
+    private var wakeAt: LocalTime?
+    /// What the verb under way has to say.
+    var actions: [Action] = []
+
+    /// The version of the desired set last taken in; nil before the first.
+    public private(set) var version: Int?
+    /// The last version all of whose subscriptions were acknowledged, receiving or rejected at some moment.
+    public private(set) var confirmedVersion: Int?
+
+    public init(dialect: any Dialect, settings: SubscriptionSettings) {
+        let limits = dialect.profile.limits
+        self.dialect = dialect
+        self.settings = settings
+        self.pacer = MessagePacer(limit: limits.messages, window: limits.messageWindow, reserved: settings.reservedMessages)
+    }
+
+    // MARK: What is desired
+
+    /// Takes in the desired set. The same version again changes nothing.
+    ///
+    /// Topics the dialect refuses, and those above the exchange's maximum per connection, are rejected with words; the others keep their place.
+    public mutating func desire(_ topics: [Topic], version: Int, now: LocalTime) -> [Action] {
+        guard version != self.version else { return [] }
+        self.version = version
+        let refusedBefore = unknown
+        var wanted: [Topic: [Topic]] = [:]
+        unknown = [:]
+        for topic in Set(topics).sorted() {
+            do throws(DialectError) {
+                wanted[try dialect.canonical(topic), default: []].append(topic)
+            } catch {
+                unknown[topic] = error.description
+                if refusedBefore[topic] != error.description { actions.append(.changed(topic, .rejected(error.description))) }
+            }
+        }
+        for topic in entries.keys.sorted() where wanted[topic] == nil {
+            if entries[topic]?.phase.isOnConnection == true { open?.leaving.insert(topic) }
+            remove(topic)
+        }
+        for (topic, spellings) in wanted.sorted(by: { $0.key < $1.key }) {
+            if entries[topic] == nil { add(topic) }
+            entries[topic]?.wanted = spellings
+        }
+        applyMaximum()
+        requeue()
+        return finish(now: now)
+    }
+
+    /// What a new connection will carry, for `Dialect.connection(topics:random:)`; sorted.
+    public var connectionTopics: [Topic] { entries.filter { !$0.value.phase.isSurplus }.keys.sorted() }
+
+    /// Every desired subscription with its state, sorted by topic.
+    public var subscriptions: [Subscription] {
+        let known = entries.map { Subscription(topic: $0.key, wanted: $0.value.wanted, state: $0.value.phase.state) }
+        let refused = unknown.map { Subscription(topic: $0.key, wanted: [$0.key], state: .rejected($0.value)) }
+        return (known + refused).sorted { $0.topic < $1.topic }
+    }
+
+    // MARK: The connection
+
+    /// A connection is open and ready for subscriptions (behind the exchange's greeting where there is one). `urlTopics` are those that were given
+    /// to `Dialect.connection(topics:random:)`.
+    public mutating func connected(generation: Int, urlTopics: [Topic], now: LocalTime) -> [Action] {
+        disconnect()
+        open = Connection(generation: generation, urlTopics: Set(urlTopics))
+        return finish(now: now)
+    }
+
+    /// The connection is over: everything is pending again, and is sent again on the next one.
+    public mutating func disconnected(generation: Int, now: LocalTime) -> [Action] {
+        guard open?.generation == generation else { return [] }
+        disconnect()
+        return finish(now: now)
+    }
+
+    /// Messages that went out on the connection besides `.send`: heartbeats, answers, pongs. They count in the exchange's limit.
+    public mutating func sentElsewhere(_ count: Int = 1, now: LocalTime) { pacer.note(count, at: now) }
+
+    /// The exchange complained about the rate of messages: nothing is sent for a whole window.
+    public mutating func limitReported(generation: Int, now: LocalTime) -> [Action] {
+        guard open?.generation == generation else { return [] }
+        pacer.pause(at: now)
+        return finish(now: now)
+    }
+
+    /// The time of the last `.wake` has come; early or needless calls do no harm.
+    public mutating func woken(now: LocalTime) -> [Action] {
+        if let at = wakeAt, at <= now { wakeAt = nil }
+        if let deadline = earliestDeadline, deadline <= now {
+            expire(now: now)
+            earliestDeadline = entries.values.compactMap(\.phase.deadline).min()
+        }
+        return finish(now: now)
+    }
+
+    /// Asks for these streams once more, whatever their state: for stale ones, and for rejected ones whose cause is gone.
+    public mutating func resubscribe(_ topics: [Topic], now: LocalTime) -> [Action] {
+        for topic in topics {
+            guard let entry = entries[topic], entry.phase != .waiting, !entry.phase.isSurplus else { continue }
+            if entry.phase.isOnConnection { open?.leaving.insert(topic) }
+            setPhase(topic, .waiting)
+            entries[topic]?.attempts = 0
+        }
+        requeue()
+        return finish(now: now)
+    }
+
+    // MARK: Inside
+
+    /// Sends what may be sent, says when to be woken, and hands out the actions of the verb.
+    mutating func finish(now: LocalTime) -> [Action] {
+        while let connection = open {
+            if connection.outbox.isEmpty, fill() { continue }
+            guard let next = open?.outbox.first, pacer.slot(at: now) <= now else { break }
+            open?.outbox.removeFirst()
+            pacer.note(at: now)
+            register(next, now: now)
+            actions.append(.send(next.request.message))
+        }
+        if let version, unconfirmed == 0 { confirmedVersion = version }
+        if let at = nextWake(now: now), at != wakeAt {
+            wakeAt = at
+            actions.append(.wake(at))
+        }
+        defer { actions = [] }
+        return actions
+    }
+
+    mutating func setPhase(_ topic: Topic, _ phase: Phase) {
+        guard let old = entries[topic]?.phase, old != phase else { return }
+        entries[topic]?.phase = phase
+        if let deadline = phase.deadline { earliestDeadline = min(deadline, earliestDeadline ?? deadline) }
+        guard old.state != phase.state else { return }
+        unconfirmed += (phase.state.isConfirmed ? 0 : 1) - (old.state.isConfirmed ? 0 : 1)
+        actions.append(.changed(topic, phase.state))
+    }
+
+    private mutating func add(_ topic: Topic) {
+        entries[topic] = Entry(phase: .waiting)
+        unconfirmed += 1
+        actions.append(.changed(topic, .pending))
+    }
+
+    /// What is no longer desired has no state; nothing is said about it.
+    private mutating func remove(_ topic: Topic) {
+        guard let entry = entries.removeValue(forKey: topic) else { return }
+        if !entry.phase.state.isConfirmed { unconfirmed -= 1 }
+    }
+
+    /// The ids of requests, unique over all connections of this machine.
+    mutating func takeRequestIDs(_ count: Int) { nextRequestID += count }
+
+    private mutating func nextWake(now: LocalTime) -> LocalTime? {
+        guard let open else { return nil }
+        let slot = open.outbox.isEmpty ? nil : pacer.slot(at: now)
+        guard let slot, let earliestDeadline else { return slot ?? earliestDeadline }
+        return min(slot, earliestDeadline)
+    }
+
+    private mutating func disconnect() {
+        open = nil
+        wakeAt = nil
+        earliestDeadline = nil
+        for topic in connectionTopics {
+            setPhase(topic, .waiting)
+            entries[topic]?.attempts = 0
+            entries[topic]?.lastData = nil
+        }
+    }
+
+    /// Keeps at most the exchange's maximum: those that are there already first, then in the order of their names.
+    private mutating func applyMaximum() {
+        guard let maximum = dialect.profile.limits.maxTopics else { return }
+        let words = "\(dialect.profile.name) allows \(maximum) topics on one connection; use another shard for the rest"
+        let present = entries.filter { $0.value.phase.isOnConnection }.keys.sorted()
+        let absent = entries.filter { !$0.value.phase.isOnConnection }.keys.sorted()
+        for (rank, topic) in (present + absent).enumerated() {
+            if rank >= maximum {
+                if entries[topic]?.phase.isOnConnection == true { open?.leaving.insert(topic) }
+                setPhase(topic, .surplus(words))
+            } else if entries[topic]?.phase.isSurplus == true {
+                setPhase(topic, .waiting)
+            }
+        }
+    }
+}
