@@ -108,7 +108,8 @@ public struct ColonyConfiguration: Sendable {
         let policy = FeedPolicy(
             timing: lease, connectDelay: settings.connectDelay, takeoverDelay: settings.takeoverDelay, pace: settings.pace,
             quarantine: settings.quarantine)
-        var feed = FeedConfiguration(keys: keys.feed(feed, group: entry.budgetGroup), dialect: try dialect(of: feed.exchange), policy: policy)
+        var feed = FeedConfiguration(
+            keys: keys.feed(feed, group: entry.budgetGroup), dialect: try dialect(of: feed.exchange), policy: policy)
         feed.webSocket.roots = settings.roots
         feed.webSocket.proxy = settings.proxy
         feed.webSocket.headers = settings.headers.map { (name: $0.key, value: $0.value) }.sorted { $0.name < $1.name }

@@ -5,7 +5,10 @@ import Yams
 
 /// Where a value came from.
 public enum ConfigurationOrigin: Sendable, Equatable, CustomStringConvertible {
-    case flag, environment(String), file(String), byDefault
+    case flag
+    case environment(String)
+    case file(String)
+    case byDefault
 
     public var description: String {
         switch self {
@@ -95,7 +98,9 @@ public struct ConfigurationLoader: Sendable {
         }
         for (name, value) in own where name.hasPrefix("\(prefix)retention.channels.") {
             let channel = String(name.dropFirst(prefix.count + 19))
-            try check(name, value, .file(file ?? ""), isSecret: false) { exchange.channelMaxlen[channel] = try Value.integer(value, 1...1_000_000_000) }
+            try check(name, value, .file(file ?? ""), isSecret: false) {
+                exchange.channelMaxlen[channel] = try Value.integer(value, 1...1_000_000_000)
+            }
             isSet = true
         }
         if isSet { configuration.exchanges[id] = exchange }
@@ -154,7 +159,9 @@ public struct ConfigurationLoader: Sendable {
         return nil
     }
 
-    static func environmentName(_ key: String) -> String { "COLONY_" + key.uppercased().map { $0.isLetter || $0.isNumber ? String($0) : "_" }.joined() }
+    static func environmentName(_ key: String) -> String {
+        "COLONY_" + key.uppercased().map { $0.isLetter || $0.isNumber ? String($0) : "_" }.joined()
+    }
 
     private func check(_ key: String, _ value: String, _ origin: ConfigurationOrigin, isSecret: Bool, _ apply: () throws -> Void) throws {
         do {
@@ -175,7 +182,9 @@ public struct ConfigurationLoader: Sendable {
         do {
             var flat: [String: String] = [:]
             guard let root = try Yams.compose(yaml: text) else { return [:] }
-            guard root.mapping != nil else { throw ClusterError(.configuration, "configuration file \(file) is no mapping of keys to values") }
+            guard root.mapping != nil else {
+                throw ClusterError(.configuration, "configuration file \(file) is no mapping of keys to values")
+            }
             try flatten(root, "", &flat, file)
             return flat
         } catch let error as YamlError {
@@ -228,7 +237,9 @@ public struct ConfigurationLoader: Sendable {
                     if configuration.defined[String(parts[1])] != nil { continue }
                 }
             }
-            throw ClusterError(.configuration, "unknown key '\(key)'\(fromFile[key] != nil ? " in \(file ?? "")" : ""); `colony config` lists the known ones")
+            throw ClusterError(
+                .configuration,
+                "unknown key '\(key)'\(fromFile[key] != nil ? " in \(file ?? "")" : ""); `colony config` lists the known ones")
         }
     }
 

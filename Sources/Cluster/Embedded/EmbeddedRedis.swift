@@ -66,7 +66,8 @@ public struct EmbeddedRedis: Sendable {
         } catch let error as SubprocessError where error.code == .executableNotFound {
             throw ClusterError(
                 .embeddedRedis,
-                "'\(executable)' was not found; install it (Debian, Ubuntu: apt-get install redis-server) or name a running server with --redis")
+                "'\(executable)' was not found; install it (Debian, Ubuntu: apt-get install redis-server) or name a running server with --redis"
+            )
         }
         return outcome.closureResult
     }

@@ -115,7 +115,9 @@ public struct ClusterClient: Sendable {
                 for entry in page {
                     let fields = entry.array?[1].array?.map { $0.string ?? "" } ?? []
                     let pairs = stride(from: 0, to: fields.count - 1, by: 2).map { (fields[$0], fields[$0 + 1]) }
-                    if pairs.contains(where: { $0 == ("event", "gap") }), pairs.contains(where: { $0 == ("feed", feed.text) }) { count += 1 }
+                    if pairs.contains(where: { $0 == ("event", "gap") }), pairs.contains(where: { $0 == ("feed", feed.text) }) {
+                        count += 1
+                    }
                 }
                 guard page.count == 1000, let last = page.last?.array?.first?.string else { break }
                 start = "(\(last)"
@@ -125,12 +127,10 @@ public struct ClusterClient: Sendable {
         return gaps
     }
 
-    /// Names a data set that the caller has just started empty. Throws `ClusterError.redis` if it is not empty.
+    /// Names a data set that the caller has just started empty. One that was used before keeps its name: workers then observe its records
+    /// before they claim.
     public func createDataSet(generation: String) async throws {
-        let created = try await redis.send(["HSETNX", .string(keys.meta), "generation", .string(generation)])
-        guard created.integer == 1 else {
-            throw ClusterError(.redis, "the data set at \(redis.endpoint) was used before; it cannot be taken for a fresh one")
-        }
+        _ = try await redis.send(["HSETNX", .string(keys.meta), "generation", .string(generation)])
     }
 
     // MARK: Changing what is wanted

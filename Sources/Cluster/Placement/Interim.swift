@@ -1,11 +1,14 @@
-import FoundationEssentials
 import Coordination
+import FoundationEssentials
 import RedisClient
 
 package struct CatalogueEntry: Codable, Sendable {
     package var exchange: String
     package var budget: String?
-    init(exchange: String, budget: String?) { self.exchange = exchange; self.budget = budget }
+    init(exchange: String, budget: String?) {
+        self.exchange = exchange
+        self.budget = budget
+    }
     var budgetGroup: String { budget ?? exchange }
     func encoded() throws -> String { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
     static func decodeAll(_ reply: RedisValue) throws -> [(feed: FeedName, entry: CatalogueEntry)] {
@@ -19,13 +22,21 @@ package struct CatalogueEntry: Codable, Sendable {
     }
 }
 
-struct Member { var incarnation: Incarnation; var weight: Double; var isReady: Bool; var host: String }
+struct Member {
+    var incarnation: Incarnation
+    var weight: Double
+    var state: String
+    var host: String
+    var startedAt: Int64
+}
 enum Rendezvous {
     static func rank(_ feed: FeedName, members: [Member]) -> [Member] {
         func h(_ m: Member) -> UInt64 {
-            var x: UInt64 = 14695981039346656037
-            for b in "\(feed)/\(m.incarnation.name)".utf8 { x = (x ^ UInt64(b)) &* 1099511628211 }
-            x ^= x >> 32; x = x &* 0x9e3779b97f4a7c15; x ^= x >> 29
+            var x: UInt64 = 14_695_981_039_346_656_037
+            for b in "\(feed)/\(m.incarnation.name)".utf8 { x = (x ^ UInt64(b)) &* 1_099_511_628_211 }
+            x ^= x >> 32
+            x = x &* 0x9e37_79b9_7f4a_7c15
+            x ^= x >> 29
             return x
         }
         return members.sorted { h($0) > h($1) }

@@ -44,7 +44,8 @@ final class ControlState {
     private var catalogueVersion = -1
     private(set) var catalogue: [FeedName: CatalogueEntry] = [:]
     private(set) var members: [Member] = []
-    private var membersReadAt: LocalTime?
+    /// Members that have not beaten for a while: others watch in their place, long before they are removed.
+    private var silent: Set<Incarnation> = []
     private var subscriptionVersions: [FeedName: Int] = [:]
     var isDraining = false
     /// Of the data set; empty before the first beat.
@@ -58,7 +59,8 @@ final class ControlState {
     private var dead: [Incarnation]
 
     init(
-        configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors, floorStore: EpochFloorStore,
+        configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
+        floorStore: EpochFloorStore,
         on eventLoop: any EventLoop, logger: Logger, makeFeed: @escaping (ControlState, FeedName, CatalogueEntry) -> FeedHandle?,
         onHeldChanged: @escaping ([FeedName]) -> Void
     ) {
@@ -388,6 +390,7 @@ final class ControlState {
                 for feed in feeds.values { tellGeneration(feed) }
             }
             if reply.membersVersion != membersVersion { readMembers(reply.membersVersion) }
+            readSilent(now: reply.now)
             if reply.catalogueVersion != catalogueVersion { readCatalogue(reply.catalogueVersion) }
         }
         for handle in feeds.values {
@@ -402,6 +405,19 @@ final class ControlState {
         readSubscriptions(Array(feeds.keys))
         if isDraining { return }
         place()
+    }
+
+    private var isHurrying = false
+
+    /// A beat out of turn, to learn of changed members at once; many wake-ups make one.
+    private func hurry() {
+        guard !isHurrying else { return }
+        isHurrying = true
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: .milliseconds(1)) {
+            loopBound.value.isHurrying = false
+            loopBound.value.beat()
+        }
     }
 
     private func info() -> [BeatCall.Field] {
@@ -421,7 +437,7 @@ final class ControlState {
         }
         return [
             .init("host", configuration.worker.host), .init("pid", "\(ProcessInformation.pid)"), .init("name", incarnation.name),
-            .init("state", isDraining ? "draining" : "ready"), .init("weight", "\(configuration.worker.weight)"),
+            .init("state", isDraining ? "draining" : hasSettled ? "ready" : "joining"), .init("weight", "\(configuration.worker.weight)"),
             .init("load", "\(held.count)"), .init("version", ProcessInformation.version), .init("redis_client_id", redisClientID),
             .init("started_at", "\(startedAtMilliseconds)"), .init("deadman", deadman.isOn ? "on" : "off"), .init("feeds", feedsText),
         ]
@@ -434,13 +450,14 @@ final class ControlState {
             var read: [Member] = []
             var waiting = incarnations.count
             for incarnation in incarnations {
-                send(["HMGET", .string(configuration.keys.worker(incarnation)), "state", "weight", "host"]) { [self] result in
+                send(["HMGET", .string(configuration.keys.worker(incarnation)), "state", "weight", "host", "started_at"]) { [self] result in
                     waiting -= 1
-                    if case .success(let reply) = result, let values = reply.array, values.count == 3 {
+                    if case .success(let reply) = result, let values = reply.array, values.count == 4 {
                         read.append(
                             Member(
                                 incarnation: incarnation, weight: values[1].string.flatMap { Double($0) } ?? 1,
-                                isReady: values[0].string == "ready", host: values[2].string ?? ""))
+                                state: values[0].string ?? "", host: values[2].string ?? "",
+                                startedAt: values[3].integer ?? 0))
                     }
                     guard waiting == 0 else { return }
                     members = read.sorted { $0.incarnation.text < $1.incarnation.text }
@@ -448,6 +465,33 @@ final class ControlState {
                     place()
                 }
             }
+        }
+    }
+
+    /// Who may watch: ready, heard of lately, and of each name the newest life only.
+    private func watchers() -> [Member] {
+        var byName: [String: Member] = [:]
+        for member in members where !silent.contains(member.incarnation) {
+            // One that is joining counts for those that started with it: between them they share out what is there.
+            let startedTogether = abs(member.startedAt - startedAtMilliseconds) < 3000
+            guard member.state == "ready" || (member.state == "joining" && startedTogether) else { continue }
+            if let other = byName[member.incarnation.name], other.startedAt > member.startedAt { continue }
+            byName[member.incarnation.name] = member
+        }
+        return Array(byName.values)
+    }
+
+    private var hasSettled: Bool { joinedAt.map { LocalTime.now() - $0 >= Self.joinGrace } ?? false }
+
+    /// Only hints: who watches decides nothing about who holds.
+    private func readSilent(now: Int64) {
+        let limit = now - 3000
+        send(["ZRANGEBYSCORE", .string(configuration.keys.beats), "0", "\(limit)", "LIMIT", "0", "256"]) { [self] result in
+            guard case .success(let reply) = result else { return }
+            let fresh = Set((reply.array ?? []).compactMap { $0.string.map { Incarnation($0) } })
+            guard fresh != silent else { return }
+            silent = fresh
+            place()
         }
     }
 
@@ -491,8 +535,8 @@ final class ControlState {
 
     private func place() {
         // Workers that start together see one another before the first of them claims everything.
-        guard !isDraining, let joinedAt, LocalTime.now() - joinedAt >= Self.joinGrace else { return }
-        let ready = members.filter(\.isReady)
+        guard !isDraining, hasSettled else { return }
+        let ready = watchers()
         var fresh: [FeedName: Int] = [:]
         for feed in feeds.keys {
             let ranked = Rendezvous.rank(feed, members: ready)
@@ -573,7 +617,10 @@ final class ControlState {
 
     private func woken(_ text: String) {
         switch Wake(text) {
-        case .freed(let feed): feeds[feed]?.post(.woken)
+        case .freed(let feed):
+            feeds[feed]?.post(.woken)
+            // Why was it freed? Somebody died or drains: the ranks are others now.
+            hurry()
         case .subscriptions(let feed): readSubscriptions([feed])
         case nil: break
         }

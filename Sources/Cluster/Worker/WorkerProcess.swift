@@ -78,7 +78,8 @@ public struct WorkerProcess: Sendable {
             state.start()
             return made
         }.get()
-        logger.info("Worker started", metadata: ["redis": "\(configuration.redis.endpoint)", "previous": "\(lock.previous?.text ?? "none")"])
+        logger.info(
+            "Worker started", metadata: ["redis": "\(configuration.redis.endpoint)", "previous": "\(lock.previous?.text ?? "none")"])
 
         // Until cancelled: a sign of life for the supervisor, proved by a turn of the control loop.
         while !Task.isCancelled {

@@ -102,9 +102,12 @@ struct LocalCluster: Sendable {
         let file = try writeConfiguration(directory, redis: redis, isEmbedded: isEmbedded, exchanges: exchanges)
         var flags: [String: String] = [:]
         for setting in options.settings {
-            if let equals = setting.firstIndex(of: "=") { flags[String(setting[..<equals])] = String(setting[setting.index(after: equals)...]) }
+            if let equals = setting.firstIndex(of: "=") {
+                flags[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
+            }
         }
-        let configuration = try ConfigurationLoader(file: file, environment: ProcessEnvironment.variables, flags: flags).load().configuration
+        let configuration = try ConfigurationLoader(file: file, environment: ProcessEnvironment.variables, flags: flags).load()
+            .configuration
         try await WorkerProcess.check(configuration, logger: logger)
         let client = try await ClusterClient.connect(configuration)
         defer { client.close() }

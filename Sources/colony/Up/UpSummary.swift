@@ -41,7 +41,8 @@ struct UpSummary: Sendable {
         for feed in last?.feeds ?? [] {
             let packets = counts.filter { $0.key.hasPrefix("\(feed.feed)|") }.values.reduce(0, +)
             table.add([
-                feed.exchange, Self.state(of: feed), feed.holder.isEmpty ? "-" : feed.holder, "\(feed.epoch)", "\(packets)", "\(feed.streams)",
+                feed.exchange, Self.state(of: feed), feed.holder.isEmpty ? "-" : feed.holder, "\(feed.epoch)", "\(packets)",
+                "\(feed.streams)",
                 gaps.map { "\($0[feed.feed] ?? 0)" } ?? "unknown",
             ])
         }
