@@ -156,7 +156,10 @@ let package = Package(
         ),
         .testTarget(
             name: "SimulatorTests",
-            dependencies: ["Simulator", "WebSocketClient", "ColonyExchanges", "TestSupport", nioCore, nioPosix, nioSSL],
+            dependencies: [
+                "Simulator", "WebSocketClient", "ColonyExchanges", "TestSupport", nioCore, nioPosix, nioSSL, nioHTTP1, nioWebSocket,
+                subprocess, system,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,7 +1,7 @@
 /// The table of exchanges: one row per id.
 public enum Exchanges {
     /// Every dialect, in the order of their ids.
-    public static let all: [any Dialect] = []
+    public static let all: [any Dialect] = Families.all.flatMap(\.self).sorted { $0.profile.id < $1.profile.id }
 
     /// The dialect of an exchange id, whatever its case.
     public static func dialect(_ id: String) throws(DialectError) -> any Dialect {

@@ -1,5 +1,5 @@
 /// Where and as whom to connect to Redis.
-public struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
+public struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible, CustomReflectable {
     public enum Address: Sendable, Hashable {
         case tcp(host: String, port: Int)
         case unix(path: String)
@@ -39,8 +39,11 @@ public struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
     /// Without user and password.
     public var description: String {
         switch address {
-        case .tcp(let host, let port): "\(tls == nil ? "redis" : "rediss")://\(host):\(port)"
+        case .tcp(let host, let port): "\(tls == nil ? "redis" : "rediss")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
         case .unix(let path): "unix:\(path)"
         }
     }
+
+    /// Without user and password, also in `dump`.
+    public var customMirror: Mirror { Mirror(self, children: ["description": description]) }
 }

@@ -20,7 +20,11 @@ public struct RedisError: Error, Sendable, CustomStringConvertible {
         case protocolViolation
         /// TLS could not be established (certificate, host name, handshake).
         case tls
-        /// The call itself was wrong (empty command, bad address).
+        /// The calling task was cancelled; a command already written may still be executed, its reply is dropped.
+        case cancelled
+        /// Too many calls wait for replies on this connection; the command was not sent.
+        case overloaded
+        /// The call itself was wrong (empty command, bad address, bad credentials file).
         case usage
     }
 

@@ -33,7 +33,9 @@ public struct WebSocketConfiguration: Sendable {
     /// Connect here instead of to the URL's host and port (tests, simulator); name and Host header stay the URL's.
     public var address: (host: String, port: Int)?
     public var proxy: Proxy?
+    /// Offer permessage-deflate with `deflateOffer`.
     public var offersDeflate = false
+    public var deflateOffer = DeflateOffer()
     /// TCP, proxy, TLS and upgrade together.
     public var connectTimeout: Duration = .seconds(10)
     public var maxMessageBytes = 16 << 20
@@ -47,19 +49,33 @@ public struct WebSocketConfiguration: Sendable {
 public struct WebSocketUpgrade: Sendable {
     public var headers: [(name: String, value: String)]
     public var negotiatedDeflate: Bool
-    /// The address connected to, for logs.
+    /// The address connected to (the proxy's, where there is one), for logs.
     public var peer: String
 }
 
 /// Why a websocket could not be opened.
 public struct WebSocketConnectError: Error, Sendable, CustomStringConvertible {
     public enum Code: Sendable, Equatable, Hashable {
-        case badURL, resolve, refused, unreachable, timeout, proxy, tls
+        /// The URL, a header or a port cannot be used: trying again does not help.
+        case badURL
+        /// The name service does not know the host, or fails and no earlier answer is known.
+        case resolve
+        /// Nobody listens there.
+        case refused
+        /// The network or the host cannot be reached.
+        case unreachable
+        /// `connectTimeout` passed; the description names the stage.
+        case timeout
+        /// The proxy refused, lied or wants another login; `status` is its HTTP status.
+        case proxy
+        case tls
         /// The server answered the upgrade with another status; see `status` and `retryAfter`.
         case upgradeRefused
+        /// The server points elsewhere (3xx); the description names where.
         case redirect
         /// The answer was not a valid upgrade.
         case badUpgrade
+        /// The attempt was cancelled, or the connection ended before the upgrade was answered.
         case closed
     }
 

@@ -5,7 +5,7 @@ public protocol WebSocketDelegate: AnyObject {
     /// One whole message; for text the bytes are valid UTF-8. The pointer is good for the duration of the call only.
     func webSocketReceived(_ kind: WebSocketMessageKind, _ payload: UnsafeRawBufferPointer)
 
-    /// All messages of one read from the socket have been delivered.
+    /// All messages of one read from the socket have been delivered; called when there was something to deliver. What is sent up to here leaves in one write.
     func webSocketBurstEnded()
 
     /// A PING came in (its PONG is already on the way).
@@ -24,7 +24,7 @@ public enum WebSocketMessageKind: Sendable, Equatable { case text, binary }
 public enum WebSocketCloseReason: Sendable, Equatable {
     /// The peer sent a close frame; its code (1005: none given) and text.
     case closedByPeer(code: UInt16, text: String)
-    /// We closed it, and the peer answered or was given up on.
+    /// We closed it, and the peer answered or was given up on; 1006: we aborted it.
     case closedByUs(code: UInt16)
     /// FIN without a close frame.
     case endOfStream

@@ -2,8 +2,8 @@
 ///
 /// A dialect says what to send; the reader it makes for each connection says what was received.
 public protocol Dialect: Sendable {
-    /// The exchange's row: endpoints, heartbeat, limits.
-    var profile: ExchangeProfile { get }
+    /// The exchange's row: endpoints, heartbeat, limits. Callers override what their configuration says (`profile.url`, intervals, limits).
+    var profile: ExchangeProfile { get set }
 
     /// The topic as this exchange's streams are named, or an error that tells what the exchange offers.
     ///
@@ -37,6 +37,14 @@ public protocol DialectReader {
     /// The stream of a route that `read` returned for this very message; nil sends the packet to the control stream.
     /// Called once per stream and connection.
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic?
+
+    /// Tells the reader of a request just before it is sent on its connection. Where an exchange's data or refusals do not say which
+    /// variant of a channel they are about, the reader knows it from here.
+    mutating func requested(_ request: Request)
+}
+
+extension DialectReader {
+    public mutating func requested(_ request: Request) {}
 }
 
 /// One message to the exchange that asks for something.
@@ -124,5 +132,10 @@ public struct DialectError: Error, Sendable, Equatable, CustomStringConvertible 
     public init(_ code: Code, _ description: String) {
         self.code = code
         self.description = description
+    }
+
+    /// The error for a channel that `profile`'s exchange does not have; `offered` are those it has.
+    package static func noChannel(_ channel: String, at profile: ExchangeProfile, offered: String) -> DialectError {
+        DialectError(.unknownChannel, "\(profile.id) has no channel '\(channel)'; it offers \(offered)")
     }
 }

@@ -24,12 +24,17 @@ public struct ExchangeProfile: Sendable {
     public var offersDeflate: Bool
     public var heartbeat: Heartbeat
     public var limits: Limits
+    /// Requests wait for the exchange's greeting: the first `.heartbeat` a connection reads.
+    public var subscribesAfterGreeting: Bool
+    /// A request takes the place of the one before: `subscribe` is given every topic the connection shall carry, not only new ones.
+    public var requestsReplace: Bool
     /// One usual symbol, for tests, help and the simulator.
     public var exampleSymbol: String
 
     public init(
         id: String, name: String, market: Market, status: Status = .live, family: String, url: String, compression: Compression = .none,
-        offersDeflate: Bool = false, heartbeat: Heartbeat, limits: Limits = Limits(), exampleSymbol: String
+        offersDeflate: Bool = false, heartbeat: Heartbeat, limits: Limits = Limits(),
+        subscribesAfterGreeting: Bool = false, requestsReplace: Bool = false, exampleSymbol: String
     ) {
         self.id = id
         self.name = name
@@ -41,6 +46,8 @@ public struct ExchangeProfile: Sendable {
         self.offersDeflate = offersDeflate
         self.heartbeat = heartbeat
         self.limits = limits
+        self.subscribesAfterGreeting = subscribesAfterGreeting
+        self.requestsReplace = requestsReplace
         self.exampleSymbol = exampleSymbol
     }
 
@@ -76,7 +83,7 @@ public struct ExchangeProfile: Sendable {
     }
 
     /// What the exchange allows; nil where no source was found, then a conservative default is used.
-    public struct Limits: Sendable {
+    public struct Limits: Sendable, Equatable {
         public var topicsPerMessage: Int
         public var maxTopics: Int?
         /// Messages a client may send in `messageWindow`.

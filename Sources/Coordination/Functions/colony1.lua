@@ -255,6 +255,12 @@ local function stored_top(record)
     return entry_id(stored(record.last_ms), stored(record.epoch), math.max(stored(record.next_sequence) - 1, 0))
 end
 
+local ZEROS = '000000000000'
+
+local function bad_id(id, ending)
+    return redis.error_reply('BADID ' .. tostring(id) .. ' must be a time and end in the token\'s epoch and the packet\'s sequence ' .. ending)
+end
+
 -- Functions ---------------------------------------------------------------------------------------------------------------------------
 
 -- init: makes the record of a feed that has none.
@@ -500,7 +506,7 @@ end
 -- before the first attempt; `after` ties the first entry of a stream in an epoch to the entry before it.
 local function publish(keys, args)
     local token, first, count = args[1], tonumber(args[2]), #keys
-    local lease = redis.call('HMGET', keys[1], 'token', 'phase', 'next_sequence', 'last_ms')
+    local lease = redis.call('HMGET', keys[1], 'token', 'phase', 'next_sequence', 'last_ms', 'epoch')
     if lease[1] ~= token or token == '' then return { '0', 'FENCED' } end
     if lease[2] ~= 'live' then return { '0', 'ENDED' } end
     local cursor = tonumber(lease[3])
@@ -512,31 +518,39 @@ local function publish(keys, args)
     -- What is below the cursor is stored already, whatever its ids say.
     local start, last = count + 1 + 5 * (cursor - first), #args - 4
     if start > last then return { '1', lease[3] } end
-    local epoch, match, format = string.match(token, ':(%d+)$'), string.match, string.format
-    local final = cursor + (last - start) / 5
-    local first_ms, first_part = match(args[start + 1], '^(%d+)%-(%d+)$')
-    local last_ms, last_part = match(args[last + 1], '^(%d+)%-(%d+)$')
-    if first_part ~= epoch .. format('%012.0f', cursor) or last_part ~= epoch .. format('%012.0f', final) then
-        error({ err = 'BADID ' .. args[start + 1] .. ' .. ' .. args[last + 1] .. ' must be sequences ' .. lease[3] .. ' .. '
-            .. text(final) .. ' of epoch ' .. epoch })
+    local epoch, sub = lease[5], string.sub
+    local first_id, first_end, last_ms = args[start + 1], '-' .. epoch .. sub(ZEROS, #lease[3] + 1) .. lease[3], nil
+    local first_ms = tonumber(sub(first_id, 1, -1 - #first_end))
+    if sub(first_id, -#first_end) ~= first_end or not first_ms then return bad_id(first_id, first_end) end
+    if start == last then
+        last_ms = first_ms
+    else
+        local last_id, last_end = args[last + 1], string.format('-%s%012.0f', epoch, cursor + (last - start) / 5)
+        last_ms = tonumber(sub(last_id, 1, -1 - #last_end))
+        if sub(last_id, -#last_end) ~= last_end or not last_ms then return bad_id(last_id, last_end) end
     end
-    if tonumber(first_ms) < tonumber(lease[4]) then
+    if first_ms < tonumber(lease[4]) then
         return { '0', 'ORDER', lease[3], entry_id(tonumber(lease[4]), tonumber(epoch), cursor - 1) }
     end
-    if tonumber(last_ms) < tonumber(first_ms) then return { '0', 'ORDER', lease[3], args[start + 1] } end
+    if last_ms < first_ms then return { '0', 'ORDER', lease[3], first_id } end
 
     -- The first packet of a stream in this epoch must lie above whatever the stream has seen, and tells readers what that was.
     local after, registry, highest = nil, nil, nil
+    local key_at = { ['0'] = 2 }
     for at = start, last, 5 do
-        local stream = args[at] + 3
-        if stream < 3 or not keys[stream] then
-            error({ err = 'BADARG stream number ' .. args[at] .. ' of ' .. args[at + 1] .. ' is none of the call\'s streams' })
+        local stream = key_at[args[at]]
+        if not stream then
+            stream = number(args[at], 'stream number') + 3
+            if stream < 4 or stream > count then
+                error({ err = 'BADARG stream number ' .. args[at] .. ' of ' .. args[at + 1] .. ' is none of the call\'s streams' })
+            end
+            key_at[args[at]] = stream
         end
-        if args[at + 3] == '0' and stream > 3 then
+        if args[at + 3] == '0' and stream ~= 2 then
             local top = top_of(keys[stream])
             if top then
                 local ms, part = split(args[at + 1])
-                if not ms then error({ err = 'BADID ' .. args[at + 1] }) end
+                if not ms then return bad_id(args[at + 1], '') end
                 local fits = above(ms, part, top.ms, top.sequence)
                 if not fits and (not highest or above(top.ms, top.sequence, highest.ms, highest.sequence)) then highest = top end
             end
@@ -551,34 +565,32 @@ local function publish(keys, args)
         for at = 1, #registry, 1000 do redis.call('HSET', keys[3], unpack(registry, at, math.min(at + 999, #registry))) end
     end
 
-    local append, control, control_length = redis.pcall, keys[2], args[3]
+    -- The maxlen of key 2 (C) is argument 3; of key n, a data stream, argument n.
+    local append = redis.pcall
     local control_at, stored_at, refused = nil, nil, nil
     for at = start, last, 5 do
-        local stream, length, added = control, control_length, nil
-        if args[at] ~= '0' then
-            local number = args[at] + 3
-            stream, length = keys[number], args[number]
-        end
+        local stream, added = key_at[args[at]], nil
+        local length = stream == 2 and args[3] or args[stream]
         local opened = after and after[at]
         if opened then
-            added = append('XADD', stream, 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data',
+            added = append('XADD', keys[stream], 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data',
                 args[at + 4], 'after', opened)
         else
-            added = append('XADD', stream, 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data',
+            added = append('XADD', keys[stream], 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data',
                 args[at + 4])
         end
         if type(added) ~= 'string' then
             -- Only possible when somebody wrote to this stream by hand within the epoch.
-            refused = stream
+            refused = keys[stream]
             break
         end
         stored_at = at
-        if stream == control then control_at = at end
+        if stream == 2 then control_at = at end
     end
     if not stored_at then return { '0', 'ORDER', lease[3], top_of(refused).id } end
 
     local behind = text(cursor + (stored_at - start) / 5 + 1)
-    local stored_ms = stored_at == last and last_ms or match(args[stored_at + 1], '^(%d+)')
+    local stored_ms = string.match(args[stored_at + 1], '^%d+')
     if control_at then
         redis.call('HSET', keys[1], 'next_sequence', behind, 'last_ms', stored_ms, 'control_sequence',
             text(cursor + (control_at - start) / 5))
@@ -805,8 +817,8 @@ local function beat(keys, args)
     local known = redis.call('HMGET', meta, 'generation', 'members_version', 'catalogue_version')
     local generation, members, catalogue = known[1], stored(known[2]), stored(known[3])
     if not generation then
-        -- The incarnation is random; Lua's own generator starts alike in every server.
-        generation = string.sub(redis.sha1hex(incarnation .. ' ' .. text(now)), 1, 16)
+        -- The digits of an incarnation are random; Lua's own generator starts alike in every server.
+        generation = string.match(incarnation, '[^.]*$') .. '-' .. text(now)
         redis.call('HSET', meta, 'generation', generation, 'members_version', text(members), 'catalogue_version', text(catalogue),
             'library', 'colony1')
     end

@@ -1,0 +1,123 @@
+public import ColonyExchanges
+public import Coordination
+public import Ingest
+public import RedisClient
+public import WebSocketClient
+
+/// Everything a cluster process needs to know. Defaults are here and nowhere else; where a value came from is `ConfigurationLoader`'s business.
+public struct ColonyConfiguration: Sendable {
+    /// Prefix of all keys.
+    public var namespace = "colony"
+    public var redis = Redis()
+    public var lease = LeaseTiming()
+    /// Off only for debuggers: a stopped process may then keep a websocket beyond its lease.
+    public var deadman = true
+    public var worker = Worker()
+    public var drainLimit: Duration = .milliseconds(500)
+    public var placementSettle: Duration = .seconds(3)
+    public var ringBytes = 64 << 20
+    /// Settings of exchanges: the defaults, and what single exchanges have instead.
+    public var exchange = Exchange()
+    public var exchanges: [String: Exchange] = [:]
+    /// Exchanges defined by data (`exchanges: { mygateway: { url, subscribe, ... } }`).
+    public var defined: [String: DialectDefinition] = [:]
+
+    public init() {}
+
+    public struct Redis: Sendable {
+        public var endpoint = RedisEndpoint(address: .tcp(host: "127.0.0.1", port: 6379))
+        /// True only where nothing (proxy, service address, balancer) stands between this process and the one Redis process: a refused
+        /// connection then proves that nobody can acquire a lease.
+        public var direct = false
+        public var reconnectCap: Duration = .seconds(1)
+        /// Generation of the data set that the supervisor started itself: in it nobody can hold a lease that the records do not show.
+        public var embeddedGeneration: String?
+
+        public init() {}
+    }
+
+    public struct Worker: Sendable {
+        /// Stable over restarts; unique in the cluster.
+        public var name = "worker"
+        public var processes = 1
+        /// Locks and epoch floors.
+        public var stateDirectory = "/tmp/colony"
+        public var weight = 1.0
+        public var host = ""
+
+        public init() {}
+    }
+
+    public struct Exchange: Sendable {
+        public var url: String?
+        /// Budget group; nil: the exchange's own id.
+        public var budget: String?
+        public var pace: Duration = .seconds(60)
+        public var connectDelay: ClosedRange<Duration> = .seconds(1)...(.seconds(5))
+        public var takeoverDelay: ClosedRange<Duration> = .zero...(.zero)
+        public var connectTimeout: Duration = .seconds(10)
+        public var quarantine: Duration = .seconds(600)
+        public var heartbeatStyle: HeartbeatStyle = .documented
+        public var heartbeatInterval: Duration?
+        public var routing: FeedConfiguration.Routing = .symbol
+        public var overflow: FeedConfiguration.Overflow = .drop
+        public var maxlen = 10_000
+        public var controlMaxlen = 10_000
+        /// By channel, instead of `maxlen`.
+        public var channelMaxlen: [String: Int] = [:]
+        public var maxAge: Duration?
+        public var roots: WebSocketConfiguration.Roots = .system
+        public var proxy: WebSocketConfiguration.Proxy?
+        public var headers: [String: String] = [:]
+        public var firstDataWithin: Duration = .seconds(60)
+
+        public init() {}
+    }
+
+    /// The settings of one exchange.
+    public func settings(of exchange: String) -> Exchange { exchanges[exchange] ?? self.exchange }
+
+    /// The dialect of one exchange, with its configured address and heartbeat. Throws `unknownExchange`, or what is wrong with its definition.
+    public func dialect(of exchange: String) throws(DialectError) -> any Dialect {
+        var dialect: any Dialect
+        if let definition = defined[exchange] {
+            dialect = try DefinedDialect(definition)
+        } else {
+            dialect = try Exchanges.dialect(exchange)
+        }
+        let settings = settings(of: exchange)
+        if let url = settings.url { dialect.profile.url = url }
+        if let interval = settings.heartbeatInterval { dialect.profile.heartbeat.interval = interval }
+        if let age = settings.maxAge { dialect.profile.limits.maxAge = age }
+        return dialect
+    }
+
+    /// The budget group of a feed: its configured budget, else the exchange's id.
+    public func group(of feed: FeedName) -> String { settings(of: feed.exchange).budget ?? feed.exchange }
+
+    public var keys: Keys { Keys(namespace: namespace) }
+
+    public func keys(of feed: FeedName) -> FeedKeys { keys.feed(feed, group: group(of: feed)) }
+
+    /// What a worker needs to run a feed.
+    func feedConfiguration(of feed: FeedName, entry: CatalogueEntry) throws(DialectError) -> FeedConfiguration {
+        let settings = settings(of: feed.exchange)
+        let policy = FeedPolicy(
+            timing: lease, connectDelay: settings.connectDelay, takeoverDelay: settings.takeoverDelay, pace: settings.pace,
+            quarantine: settings.quarantine)
+        var feed = FeedConfiguration(keys: keys.feed(feed, group: entry.budgetGroup), dialect: try dialect(of: feed.exchange), policy: policy)
+        feed.webSocket.roots = settings.roots
+        feed.webSocket.proxy = settings.proxy
+        feed.webSocket.headers = settings.headers.map { (name: $0.key, value: $0.value) }.sorted { $0.name < $1.name }
+        feed.webSocket.connectTimeout = settings.connectTimeout
+        feed.heartbeatStyle = settings.heartbeatStyle
+        feed.routing = settings.routing
+        feed.overflow = settings.overflow
+        feed.dataMaxlen = settings.maxlen
+        feed.controlMaxlen = settings.controlMaxlen
+        feed.channelMaxlen = settings.channelMaxlen
+        feed.firstDataWithin = settings.firstDataWithin
+        feed.publish.ringBytes = ringBytes
+        return feed
+    }
+}

@@ -1,0 +1,172 @@
+import ColonyExchanges
+public import Coordination
+import FoundationEssentials
+import Ingest
+import NIOCore
+import NIOPosix
+public import RedisClient
+
+/// What operators' commands do with a running cluster: read its state, change what is wanted. One Redis connection.
+public struct ClusterClient: Sendable {
+    public let configuration: ColonyConfiguration
+    public let redis: RedisConnection
+
+    /// Connects; throws a `ClusterError` that says what to do when Redis is not there or refuses us.
+    public static func connect(_ configuration: ColonyConfiguration) async throws -> ClusterClient {
+        do {
+            let redis = try await RedisConnection.connect(
+                to: configuration.redis.endpoint, name: "colony:operator", on: MultiThreadedEventLoopGroup.singleton.next())
+            return ClusterClient(configuration: configuration, redis: redis)
+        } catch {
+            throw ClusterError(.redis, error.description)
+        }
+    }
+
+    public func close() { redis.close() }
+
+    private var keys: Keys { configuration.keys }
+
+    // MARK: Reading
+
+    /// The catalogue: every feed the cluster runs, sorted.
+    public func catalogue() async throws -> [(feed: FeedName, entry: CatalogueEntry)] {
+        let reply = try await redis.send(["HGETALL", .string(keys.catalogue)])
+        return try CatalogueEntry.decodeAll(reply)
+    }
+
+    public func status() async throws -> ClusterStatus {
+        let info = try await redis.serverInfo()
+        let time = try await redis.send(["TIME"])
+        let now = (time.array?[0].integer ?? 0) * 1000 + (time.array?[1].integer ?? 0) / 1000
+        let meta = try await hash(keys.meta)
+        let beats = try await redis.send(["ZRANGE", .string(keys.beats), "0", "-1", "WITHSCORES"]).array ?? []
+        var workers: [ClusterStatus.Worker] = []
+        var reports: [String: [(holder: String, report: WorkerFeedReport)]] = [:]
+        for index in stride(from: 0, to: beats.count - 1, by: 2) {
+            guard let id = beats[index].string, let beat = beats[index + 1].string.flatMap({ Double($0) }) else { continue }
+            let fields = try await hash(keys.worker(Incarnation(id)))
+            workers.append(
+                ClusterStatus.Worker(
+                    id: id, pid: Int(fields["pid"] ?? "") ?? 0, host: fields["host"] ?? "", state: fields["state"] ?? "", feeds: [],
+                    beatAgeMilliseconds: max(0, now - Int64(beat)), version: fields["version"] ?? ""))
+            for (feed, report) in WorkerFeedReport.decode(fields["feeds"] ?? "") { reports[feed, default: []].append((id, report)) }
+        }
+        var feeds: [ClusterStatus.Feed] = []
+        for (feed, entry) in try await catalogue() {
+            let status = try await feedStatus(feed, entry, reports[feed.text] ?? [], now: now)
+            if let index = workers.firstIndex(where: { $0.id == status.holder }) { workers[index].feeds.append(feed.text) }
+            feeds.append(status)
+        }
+        return ClusterStatus(
+            workers: workers.sorted { $0.id < $1.id }, feeds: feeds,
+            redis: ClusterStatus.Redis(
+                address: redis.endpoint.description, version: info.version ?? "", role: info.role ?? "",
+                usedMemoryBytes: info.usedMemoryBytes ?? 0, generation: meta["generation"] ?? ""))
+    }
+
+    private func feedStatus(
+        _ feed: FeedName, _ entry: CatalogueEntry, _ reports: [(holder: String, report: WorkerFeedReport)], now: Int64
+    ) async throws -> ClusterStatus.Feed {
+        let feedKeys = keys.feed(feed, group: entry.budgetGroup)
+        let lease = try await hash(feedKeys.lease)
+        let disconnects = try await hash(feedKeys.disconnects)
+        let pending = lease["pending"] ?? "none"
+        let until = Int64(lease["pending_until"] ?? "") ?? now
+        let holder = lease["holder"] ?? ""
+        let current = reports.first { $0.holder == holder }?.report
+        let streams = try await redis.send(["HLEN", .string(feedKeys.streams)]).integer ?? 0
+        return ClusterStatus.Feed(
+            feed: feed.text, exchange: entry.exchange, holder: holder, epoch: Int(lease["epoch"] ?? "") ?? 0,
+            phase: lease["phase"] ?? "waiting", pending: pending, pendingMilliseconds: pending == "none" ? 0 : max(0, until - now),
+            packetsTotal: reports.reduce(0) { $0 + $1.report.packets }, packetsPerSecond: current?.packetsPerSecond ?? 0,
+            streams: Int(streams), subscriptions: current?.subscriptions ?? [:], disconnects: Int(disconnects["count"] ?? "") ?? 0,
+            lastAdmittedAgeMilliseconds: disconnects["last_admitted"].flatMap { Int64($0) }.map { max(0, now - $0) },
+            dropped: reports.reduce(0) { $0 + $1.report.dropped }, reason: current?.reason ?? "")
+    }
+
+    private func hash(_ key: String) async throws -> [String: String] {
+        let values = try await redis.send(["HGETALL", .string(key)]).array ?? []
+        var fields: [String: String] = [:]
+        for index in stride(from: 0, to: values.count - 1, by: 2) {
+            if let name = values[index].string, let value = values[index + 1].string { fields[name] = value }
+        }
+        return fields
+    }
+
+    // MARK: Changing what is wanted
+
+    /// The desired topics of a feed and their version; 0 and none when nothing was ever desired.
+    public func desired(_ feed: FeedName) async throws -> (topics: [Topic], version: Int) {
+        let fields = try await hash(configuration.keys(of: feed).subscriptions)
+        return (try DesiredTopics.decode(fields["desired"] ?? "[]"), Int(fields["version"] ?? "") ?? 0)
+    }
+
+    /// Changes what is desired of an exchange's feed, and enters the feed into the catalogue where it is new. Repeats while others change it too.
+    ///
+    /// Throws `ClusterError.exchange` for an unknown exchange, channel or impossible symbol.
+    @discardableResult
+    public func change(
+        exchange: String, _ edit: @Sendable (inout Set<Topic>) -> Void
+    ) async throws -> [Topic] {
+        let feed = FeedName(exchange.lowercased())
+        do { _ = try configuration.dialect(of: feed.text) } catch { throw ClusterError(.exchange, error.description) }
+        try await enter(feed)
+        for _ in 0..<100 {
+            let (topics, version) = try await desired(feed)
+            var wanted = Set(topics)
+            edit(&wanted)
+            if wanted == Set(topics) { return topics }
+            let sorted = wanted.sorted()
+            let call = DesireCall(
+                target: .subscriptions(configuration.keys(of: feed)), value: try DesiredTopics.encode(sorted), version: version)
+            if case .stored = try await redis.call(call) { return sorted }
+        }
+        throw ClusterError(.redis, "the subscriptions of '\(feed)' are being changed by others all the time; try again")
+    }
+
+    /// The topics as the exchange's streams are named. Throws `ClusterError.exchange` for an unknown exchange, channel or impossible symbol.
+    public func canonical(_ topics: [Topic], exchange: String) throws -> [Topic] {
+        do {
+            let dialect = try configuration.dialect(of: exchange.lowercased())
+            var canonical: [Topic] = []
+            for topic in topics { canonical.append(try dialect.canonical(topic)) }
+            return canonical
+        } catch let error as DialectError {
+            throw ClusterError(.exchange, error.description)
+        }
+    }
+
+    /// Enters a feed into the catalogue; nothing happens when it is there.
+    public func enter(_ feed: FeedName) async throws {
+        for _ in 0..<100 {
+            if try await !redis.send(["HGET", .string(keys.catalogue), .string(feed.text)]).isNull { return }
+            let version = Int(try await redis.send(["HGET", .string(keys.meta), "catalogue_version"]).string ?? "") ?? 0
+            let entry = CatalogueEntry(exchange: feed.exchange, budget: configuration.group(of: feed))
+            let call = DesireCall(target: .catalogue(keys, feed), value: try entry.encoded(), version: version)
+            if case .stored = try await redis.call(call) { return }
+        }
+        throw ClusterError(.redis, "the catalogue is being changed by others all the time; try again")
+    }
+}
+
+/// The `desired` field of a feed's subscriptions: JSON, `[{"channel":..,"symbol":..},..]`.
+public enum DesiredTopics {
+    private struct Item: Codable {
+        var channel: String
+        var symbol: String
+    }
+
+    public static func encode(_ topics: [Topic]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(topics.map { Item(channel: $0.channel, symbol: $0.symbol) }), as: UTF8.self)
+    }
+
+    public static func decode(_ text: String) throws -> [Topic] {
+        do {
+            return try JSONDecoder().decode([Item].self, from: Data(text.utf8)).map { Topic(channel: $0.channel, symbol: $0.symbol) }
+        } catch {
+            throw ClusterError(.redis, "the desired subscriptions in Redis are not readable: \(text.prefix(200))")
+        }
+    }
+}

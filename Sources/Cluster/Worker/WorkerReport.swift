@@ -1,0 +1,61 @@
+import FoundationEssentials
+import Ingest
+
+/// What a worker tells about its feeds with each beat: the `feeds` field of its hash, JSON by feed name.
+public struct WorkerFeedReport: Codable, Sendable, Equatable {
+    public var phase: String
+    public var epoch: Int
+    /// Packets of this process' life, and per second over the last beat.
+    public var packets: Int
+    public var packetsPerSecond: Double
+    public var bytes: Int
+    public var streams: Int
+    /// Packets received and stored nowhere (each covered by a `gap` or `fence` marker).
+    public var dropped: Int
+    public var malformed: Int
+    public var ringBytes: Int
+    /// The last version of the desired subscriptions that was confirmed as a whole.
+    public var subscriptionsVersion: Int?
+    /// State by `<channel> <symbol>`.
+    public var subscriptions: [String: String]
+    /// Why there is no websocket; empty when there is one.
+    public var reason: String
+
+    enum CodingKeys: String, CodingKey {
+        case phase, epoch, packets
+        case packetsPerSecond = "packets_per_s"
+        case bytes, streams, dropped, malformed
+        case ringBytes = "ring_bytes"
+        case subscriptionsVersion = "subscriptions_version"
+        case subscriptions, reason
+    }
+
+    init(_ status: FeedStatus, packetsPerSecond: Double) {
+        phase = status.phase.rawValue
+        epoch = status.epoch
+        packets = status.packets
+        self.packetsPerSecond = packetsPerSecond
+        bytes = status.bytes
+        streams = status.streams
+        dropped = status.dropped
+        malformed = status.malformed
+        ringBytes = status.ringBytes
+        subscriptionsVersion = status.subscriptionsVersion
+        subscriptions = [:]
+        for subscription in status.subscriptions {
+            subscriptions[subscription.topic.description] = subscription.state.description
+        }
+        reason = status.reason
+    }
+
+    static func encode(_ reports: [String: WorkerFeedReport]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(reports), as: UTF8.self)
+    }
+
+    /// An unreadable text (another version's) reads as no reports.
+    static func decode(_ text: String) -> [String: WorkerFeedReport] {
+        (try? JSONDecoder().decode([String: WorkerFeedReport].self, from: Data(text.utf8))) ?? [:]
+    }
+}

@@ -1,0 +1,158 @@
+import Coordination
+package import Logging
+package import NIOCore
+package import RedisClient
+
+/// Hears of a link's ups and downs, on its event loop.
+package protocol RedisLinkUser: AnyObject {
+    func linkUp()
+    func linkLost()
+}
+
+/// The data connection of one event loop to Redis, kept open: all feeds of the loop share it, and their calls are executed in the order in
+/// which they were written.
+///
+/// Bound to its event loop.
+package final class RedisLink {
+    package let eventLoop: any EventLoop
+    private let endpoint: RedisEndpoint
+    private let name: String
+    private let logger: Logger
+    private let reconnectCap: Duration
+    private var connection: RedisConnection?
+    private var users: [ObjectIdentifier: any RedisLinkUser] = [:]
+    private var failures = 0
+    private var isClosed = false
+    private var isLoadingLibrary = false
+    /// Run id of the server at the other end; empty before the first connection.
+    package private(set) var serverRunID = ""
+
+    package init(endpoint: RedisEndpoint, name: String, reconnectCap: Duration, on eventLoop: any EventLoop, logger: Logger) {
+        self.endpoint = endpoint
+        self.name = name
+        self.reconnectCap = reconnectCap
+        self.eventLoop = eventLoop
+        self.logger = logger
+    }
+
+    package var isUp: Bool { connection != nil }
+
+    package func start() {
+        eventLoop.preconditionInEventLoop()
+        connect()
+    }
+
+    package func add(_ user: any RedisLinkUser) {
+        users[ObjectIdentifier(user)] = user
+        if isUp { user.linkUp() }
+    }
+
+    package func remove(_ user: any RedisLinkUser) { users[ObjectIdentifier(user)] = nil }
+
+    package func close() {
+        isClosed = true
+        connection?.close()
+    }
+
+    /// Writes one encoded command; false when there is no connection. The completion is not called then.
+    package func write(
+        _ parts: [ByteBuffer], timeout: Duration, completion: @escaping (Result<RedisValue, RedisError>) -> Void
+    ) -> Bool {
+        guard let connection else { return false }
+        connection.write(parts, timeout: timeout, completion: completion)
+        return true
+    }
+
+    package func write(
+        _ arguments: [RedisArgument], timeout: Duration, completion: @escaping (Result<RedisValue, RedisError>) -> Void
+    ) -> Bool {
+        var buffer = ByteBufferAllocator().buffer(capacity: 512)
+        RedisCommandEncoder.append(arguments, to: &buffer)
+        return write([buffer], timeout: timeout, completion: completion)
+    }
+
+    package func flush() { connection?.flush() }
+
+    /// Loads the function library once more (a server that lost it answers "Function not found"); users hear of a new link when it is there.
+    package func reloadLibrary() {
+        guard !isLoadingLibrary, let connection else { return }
+        isLoadingLibrary = true
+        let written = write(["FUNCTION", "LOAD", "REPLACE", .string(FunctionLibrary.colony1.source)], timeout: .seconds(5)) { [self] result in
+            isLoadingLibrary = false
+            if case .failure(let error) = result {
+                logger.warning("Function library could not be loaded", error: error, metadata: ["redis": "\(endpoint)"])
+                connection.close()
+            }
+        }
+        if written { flush() }
+    }
+
+    private func connect() {
+        guard !isClosed else { return }
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        RedisConnection.connect(to: endpoint, name: name, on: eventLoop) { result in
+            loopBound.value.connected(result)
+        }
+    }
+
+    private func connected(_ result: Result<RedisConnection, RedisError>) {
+        switch result {
+        case .success(let connection):
+            guard !isClosed else { return connection.close() }
+            identify(connection)
+        case .failure(let error): failed(error)
+        }
+    }
+
+    /// Which server is this? Epochs jump when it is not the one of the last acquisition.
+    private func identify(_ connection: RedisConnection) {
+        var command = ByteBufferAllocator().buffer(capacity: 64)
+        RedisCommandEncoder.append(["INFO", "server"], to: &command)
+        connection.write([command], timeout: .seconds(2)) { [self] result in
+            switch result {
+            case .success(let value):
+                guard let runID = RedisServerInfo(value.string ?? "").runID, !isClosed else { return connection.close() }
+                serverRunID = runID
+                adopt(connection)
+            case .failure(let error):
+                connection.close()
+                failed(error)
+            }
+        }
+        connection.flush()
+    }
+
+    private func adopt(_ connection: RedisConnection) {
+        failures = 0
+        self.connection = connection
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        connection.closeFuture.whenComplete { _ in loopBound.value.lost() }
+        logger.debug("Data connection up", metadata: ["redis": "\(endpoint)"])
+        for user in users.values { user.linkUp() }
+    }
+
+    private func failed(_ error: RedisError) {
+        failures += 1
+        if failures == 1 || failures % 20 == 0 {
+            logger.warning("Redis not reached", error: error, metadata: ["redis": "\(endpoint)", "attempts": "\(failures)"])
+        }
+        scheduleConnect()
+    }
+
+    private func lost() {
+        guard connection != nil else { return }
+        connection = nil
+        isLoadingLibrary = false
+        for user in users.values { user.linkLost() }
+        guard !isClosed else { return }
+        logger.info("Data connection lost", metadata: ["redis": "\(endpoint)"])
+        scheduleConnect()
+    }
+
+    private func scheduleConnect() {
+        guard !isClosed else { return }
+        let delay = min(reconnectCap, .milliseconds(25) * (1 << min(failures, 10)))
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { loopBound.value.connect() }
+    }
+}

@@ -1,0 +1,178 @@
+package import ColonyExchanges
+import Coordination
+import NIOCore
+package import WebSocketClient
+
+/// What a feed hears from its packet path, besides the packets that go straight into the streams.
+package protocol FeedPathOwner: AnyObject {
+    /// The first packet on this connection.
+    func receivedData()
+    /// The first packet of a stream on this connection.
+    func received(firstOf topic: Topic)
+    func received(_ answer: Acknowledgement)
+    func received(_ notice: Notice)
+    /// An answer the exchange is owed.
+    func owes(_ message: OutgoingMessage)
+    func receivedMalformed(_ reason: String, text: String)
+    func receivedPong()
+    func receivedPing()
+    func closed(_ reason: WebSocketCloseReason, on path: FeedPath)
+}
+
+/// The packet path of one connection: websocket message -> dialect -> ring -> publisher, on one event loop, without a hop or a lock.
+package final class FeedPath: WebSocketDelegate {
+    private var reader: any DialectReader
+    private var router = StreamRouter()
+    /// The topics met on this connection.
+    private var slots: [Topic: Int] = [:]
+    private let publisher: Publisher
+    private let compression: ExchangeProfile.Compression
+    private let routing: FeedConfiguration.Routing
+    private let inflateLimit: Int
+    private var inflater: Inflater?
+    private var inflated = ByteBuffer()
+    private unowned let owner: any FeedPathOwner
+    /// Redis' clock minus the local one, nanoseconds.
+    package var clockOffset: Int64
+    // The clocks are read once per burst.
+    private var burstLocal: Int64 = 0
+    private var burstWall: Int64 = 0
+    private var burstMilliseconds: Int64 = 0
+    /// Local time of the last frame of any kind and of the last data, nanoseconds.
+    package private(set) var lastFrame: Int64
+    package private(set) var lastData: Int64 = 0
+    package private(set) var messages = 0
+    package private(set) var malformed = 0
+    /// The last message that was no packet, for reports: at most 1,000 bytes.
+    package private(set) var lastReceived = ""
+    /// False once the connection is being given up: what still arrives belongs to no epoch.
+    package var isActive = true
+    private let maximumStreams = 100_000
+
+    package init(
+        configuration: FeedConfiguration, publisher: Publisher, clockOffset: Int64, owner: any FeedPathOwner
+    ) {
+        self.reader = configuration.dialect.makeReader()
+        self.publisher = publisher
+        self.compression = configuration.dialect.profile.compression
+        self.routing = configuration.routing
+        self.inflateLimit = configuration.webSocket.maxMessageBytes
+        self.clockOffset = clockOffset
+        self.owner = owner
+        self.lastFrame = LocalTime.now().nanoseconds
+    }
+
+    // MARK: WebSocketDelegate
+
+    package func webSocketReceived(_ kind: WebSocketMessageKind, _ payload: UnsafeRawBufferPointer) {
+        guard isActive else { return }
+        if burstLocal == 0 { beginBurst() }
+        messages &+= 1
+        if compression == .none || kind == .text { return read(payload, isText: kind == .text) }
+        inflate(payload)
+    }
+
+    package func webSocketBurstEnded() {
+        burstLocal = 0
+        publisher.send()
+    }
+
+    package func webSocketReceivedPing(_ payload: UnsafeRawBufferPointer) {
+        lastFrame = LocalTime.now().nanoseconds
+        owner.receivedPing()
+    }
+
+    package func webSocketReceivedPong(_ payload: UnsafeRawBufferPointer) {
+        lastFrame = LocalTime.now().nanoseconds
+        owner.receivedPong()
+    }
+
+    package func webSocketClosed(_ reason: WebSocketCloseReason) { owner.closed(reason, on: self) }
+
+    // MARK: Reading
+
+    private func beginBurst() {
+        burstLocal = LocalTime.now().nanoseconds
+        burstWall = WallClock.nanoseconds()
+        burstMilliseconds = (burstLocal &+ clockOffset) / 1_000_000
+        lastFrame = burstLocal
+    }
+
+    private func read(_ message: UnsafeRawBufferPointer, isText: Bool) {
+        switch reader.read(message, isText: isText) {
+        case .packet(let route):
+            let slot = router.slot(of: route, in: message) ?? learn(route, message)
+            packet(slot, message)
+        case .unrouted:
+            packet(0, message)
+        case .heartbeat:
+            note(message)
+        case .reply(let answer):
+            note(message)
+            owner.owes(answer)
+        case .ack(let answer):
+            note(message)
+            append(0, message)
+            owner.received(answer)
+        case .notice(let notice):
+            note(message)
+            append(0, message)
+            owner.received(notice)
+        case .malformed(let reason):
+            note(message)
+            malformed &+= 1
+            append(0, message)
+            owner.receivedMalformed(reason, text: lastReceived)
+        }
+    }
+
+    @inline(__always)
+    private func packet(_ slot: Int, _ message: UnsafeRawBufferPointer) {
+        if lastData == 0 { owner.receivedData() }
+        lastData = burstLocal
+        append(slot, message)
+    }
+
+    @inline(__always)
+    private func append(_ slot: Int, _ message: UnsafeRawBufferPointer) {
+        publisher.append(slot: slot, payload: message, milliseconds: burstMilliseconds, time: burstWall, now: burstLocal)
+    }
+
+    /// The slot of a route met for the first time on this connection.
+    private func learn(_ route: Route, _ message: UnsafeRawBufferPointer) -> Int {
+        guard router.count < maximumStreams, let topic = reader.topic(of: route, in: message) else { return 0 }
+        let slot =
+            switch routing {
+            case .symbol: publisher.table.slot(of: topic)
+            case .channel: publisher.table.slot(of: Topic(channel: topic.channel, symbol: Topic.allSymbols))
+            case .feed: 0
+            }
+        router.remember(slot, for: route, in: message)
+        if slots.updateValue(slot, forKey: topic) == nil { owner.received(firstOf: topic) }
+        return slot
+    }
+
+    /// Local time of the topic's last packet on this connection, nanoseconds; nil: there was none. Where several topics share a stream, the stream's.
+    package func lastReceived(_ topic: Topic) -> Int64? {
+        slots[topic].map { publisher.table.slots[$0].lastReceived }
+    }
+
+    private func inflate(_ payload: UnsafeRawBufferPointer) {
+        do {
+            let inflater = try inflater ?? Inflater(compression == .gzip ? .gzip : .raw)
+            self.inflater = inflater
+            inflated.clear()
+            try inflater.inflate(payload, limit: inflateLimit, into: &inflated)
+        } catch {
+            malformed &+= 1
+            append(0, payload)
+            lastReceived = "\(payload.count) bytes that do not inflate"
+            return owner.receivedMalformed("\(compression) payload cannot be inflated: \(error)", text: lastReceived)
+        }
+        inflated.withUnsafeReadableBytes { read($0, isText: true) }
+    }
+
+    private func note(_ message: UnsafeRawBufferPointer) {
+        lastReceived = String(decoding: message.prefix(1000), as: UTF8.self)
+    }
+}

@@ -1,0 +1,444 @@
+package import Coordination
+import DequeModule
+import NIOCore
+
+/// The publish path of one feed as a value: numbers packets, gathers them into batches, keeps them until they are durable, and decides what
+/// to send when (section 10 of the coordination contract). No clock, socket or task: local time comes in as nanoseconds.
+public struct PublishMachine {
+    public struct Limits: Sendable {
+        /// While something is in flight a batch is gathered up to this,
+        public var gatherPackets = 64
+        public var gatherBytes = 64 << 10
+        /// or for so long.
+        public var gatherTime: Duration = .milliseconds(5)
+        /// No batch is larger, but for a single packet that is.
+        public var maxPackets = 256
+        public var maxBytes = 256 << 10
+        public var inFlightBatches = 8
+        public var inFlightBytes = 1 << 20
+        /// Memory for packets that are not yet durable.
+        public var ringBytes = 64 << 20
+        /// How long acknowledged packets are kept for a server that may lose them.
+        public var durableAfter: Duration = .seconds(2)
+
+        public init() {}
+    }
+
+    package enum Send {
+        case publish(PublishBatch)
+        case lost(LostRange)
+    }
+
+    package enum Outcome: Equatable, Sendable {
+        case progress
+        case fenced
+        case disordered(topMilliseconds: Int64)
+    }
+
+    enum Entry {
+        case packets(PublishBatch)
+        case lost(LostRange)
+
+        var first: Int {
+            switch self {
+            case .packets(let batch): batch.first
+            case .lost(let range): range.first
+            }
+        }
+
+        var last: Int {
+            switch self {
+            case .packets(let batch): batch.last
+            case .lost(let range): range.last
+            }
+        }
+
+        var firstMilliseconds: Int64 {
+            switch self {
+            case .packets(let batch): batch.firstMilliseconds
+            case .lost(let range): range.milliseconds
+            }
+        }
+
+        var memory: Int {
+            switch self {
+            case .packets(let batch): batch.body.storageCapacity
+            case .lost: 0
+            }
+        }
+    }
+
+    /// What has happened so far, for status and metrics.
+    package struct Counters: Sendable {
+        package var packets = 0
+        package var bytes = 0
+        package var batches = 0
+        package var droppedPackets = 0
+        package var droppedBytes = 0
+        package var resentBatches = 0
+    }
+
+    package let limits: Limits
+    package private(set) var counters = Counters()
+    /// Under which packets are numbered; nil: nothing is published.
+    package private(set) var token: Token?
+    /// The sequence the next packet gets.
+    package private(set) var nextSequence = 1
+    /// Highest id time given out: the floor of the next one, over epochs too.
+    package private(set) var lastMilliseconds: Int64 = 0
+    /// Oldest first: acknowledged and kept for a while, then in flight, then waiting.
+    private var entries: Deque<Entry> = []
+    private var acknowledged = 0
+    private var inFlight = 0
+    private var inFlightBytes = 0
+    private var memory = 0
+    private var lostInFlight = false
+    private var open: PublishBatch?
+    private var openStreams = 0
+    private var batchNumber: UInt64 = 0
+    private var typicalBytes = 2048
+    /// Replies to what was sent under an older generation mean nothing any more.
+    package private(set) var generation = 0
+    private var isLinkUp = false
+    /// Nothing is sent while the feed's record is being restored.
+    package var isHeld = false
+    private var retryAt: Int64 = 0
+
+    package init(limits: Limits = Limits()) { self.limits = limits }
+
+    // MARK: State for others
+
+    /// True when everything received has been handed to the connection.
+    package var isAllSent: Bool { open == nil && acknowledged + inFlight == entries.count && !lostInFlight }
+
+    /// True when everything received is stored.
+    package var isAllStored: Bool { open == nil && acknowledged == entries.count }
+
+    /// Lowest sequence that is not known to be stored.
+    package var firstUnstored: Int {
+        acknowledged < entries.count ? entries[acknowledged].first : open?.first ?? nextSequence
+    }
+
+    /// Bytes of memory held for packets that are not yet durable.
+    package var memoryBytes: Int { memory + (open?.body.storageCapacity ?? 0) }
+
+    /// When `nextSend` should be asked again although nothing happens; local nanoseconds.
+    package var wakeAt: Int64? {
+        guard token != nil, isLinkUp, !isHeld else { return nil }
+        if retryAt > 0 { return retryAt }
+        guard let open, inFlight < limits.inFlightBatches else { return nil }
+        return open.startedAt + limits.gatherTime.wholeNanoseconds
+    }
+
+    // MARK: Epochs
+
+    /// A new epoch begins: its first packet is number 1, and its ids are not below those before.
+    package mutating func begin(_ token: Token, lastMilliseconds: Int64, table: inout StreamTable) {
+        drop()
+        self.token = token
+        self.lastMilliseconds = max(self.lastMilliseconds, lastMilliseconds)
+        nextSequence = 1
+        table.beginEpoch()
+    }
+
+    /// Forgets everything that is not stored, and publishes nothing until the next `begin`. Returns how many packets were not stored.
+    @discardableResult
+    package mutating func drop() -> Int {
+        var unstored = open?.count ?? 0
+        for index in entries.indices.dropFirst(acknowledged) {
+            if case .packets(let batch) = entries[index] { unstored += batch.count }
+        }
+        counters.droppedPackets += unstored
+        entries.removeAll()
+        acknowledged = 0
+        forgetFlight()
+        memory = 0
+        open = nil
+        token = nil
+        isHeld = false
+        return unstored
+    }
+
+    // MARK: Receiving
+
+    /// Takes one packet: numbers it, links it to its stream, encodes it. `milliseconds` is its arrival on Redis' clock, `time` on the worker's wall
+    /// clock in nanoseconds, `now` on the local clock in nanoseconds.
+    @inline(__always)
+    package mutating func append(
+        slot: Int, payload: UnsafeRawBufferPointer, milliseconds: Int64, time: Int64, now: Int64, table: inout StreamTable
+    ) {
+        guard let token else { return }
+        if milliseconds > lastMilliseconds { lastMilliseconds = milliseconds }
+        let sequence = nextSequence
+        nextSequence = sequence &+ 1
+        let previous = table.link(slot, sequence: sequence, received: now)
+        add(
+            slot: slot, payload: payload, milliseconds: lastMilliseconds, epoch: token.epoch, sequence: sequence, previous: previous, time: time,
+            now: now, table: &table)
+        counters.packets &+= 1
+        counters.bytes &+= payload.count
+    }
+
+    @inline(__always)
+    private mutating func add(
+        slot: Int, payload: UnsafeRawBufferPointer, milliseconds: Int64, epoch: Int, sequence: Int, previous: Int, time: Int64, now: Int64,
+        table: inout StreamTable
+    ) {
+        if let batch = open, batch.count >= limits.maxPackets || batch.bytes + payload.count + PacketEncoding.overhead > limits.maxBytes {
+            seal(now)
+        }
+        if open == nil { openBatch(first: sequence, milliseconds: milliseconds, now: now) }
+        let (number, isNew) = table.number(slot, in: batchNumber, next: &openStreams)
+        PacketEncoding.append(
+            &open!.body, stream: number, milliseconds: milliseconds, epoch: epoch, sequence: sequence, time: time, previous: previous,
+            payload: payload)
+        open!.count &+= 1
+        open!.lastMilliseconds = milliseconds
+        if isNew { open!.streams.append(slot) }
+    }
+
+    private mutating func openBatch(first: Int, milliseconds: Int64, now: Int64) {
+        batchNumber &+= 1
+        openStreams = 0
+        var batch = PublishBatch(first: first, body: ByteBufferAllocator().buffer(capacity: typicalBytes))
+        batch.firstMilliseconds = milliseconds
+        batch.startedAt = now
+        open = batch
+    }
+
+    private mutating func seal(_ now: Int64) {
+        guard let batch = open else { return }
+        open = nil
+        // The next batch will probably be as large as this one: a little more room saves growing it copy by copy.
+        typicalBytes = min(max(512, batch.bytes + batch.bytes / 4), limits.maxBytes)
+        entries.append(.packets(batch))
+        memory += batch.body.storageCapacity
+        forgetDurable(now)
+        if memory > limits.ringBytes { overflow() }
+    }
+
+    // MARK: Sending
+
+    /// The next thing to hand to the connection, or nil. `flush`: do not gather any longer.
+    package mutating func nextSend(now: Int64, flush: Bool = false) -> Send? {
+        guard token != nil, isLinkUp, !isHeld, !lostInFlight, now >= retryAt else { return nil }
+        retryAt = 0
+        if acknowledged + inFlight == entries.count {
+            guard let batch = open, inFlight < limits.inFlightBatches else { return nil }
+            let isFull = batch.count >= limits.gatherPackets || batch.bytes >= limits.gatherBytes
+            let isOld = now - batch.startedAt >= limits.gatherTime.wholeNanoseconds
+            guard inFlight == 0 || isFull || isOld || flush else { return nil }
+            seal(now)
+            guard acknowledged + inFlight < entries.count else { return nil }
+        }
+        switch entries[acknowledged + inFlight] {
+        case .packets(let batch):
+            guard inFlight < limits.inFlightBatches, inFlight == 0 || inFlightBytes + batch.bytes <= limits.inFlightBytes else { return nil }
+            inFlight += 1
+            inFlightBytes += batch.bytes
+            counters.batches &+= 1
+            return .publish(batch)
+        case .lost(let range):
+            // What follows may only be sent once the cursor has passed the range.
+            guard inFlight == 0 else { return nil }
+            lostInFlight = true
+            return .lost(range)
+        }
+    }
+
+    // MARK: Replies
+
+    /// The reply to the oldest batch in flight, sent under `generation`.
+    package mutating func replied(_ reply: PublishReply, generation: Int, now: Int64) -> Outcome {
+        guard generation == self.generation else { return .progress }
+        switch reply {
+        case .next(let next):
+            store(below: next, now)
+            return .progress
+        case .gap(let next):
+            rewind(to: next, now: now)
+            return .progress
+        case .order(_, let top):
+            isHeld = true
+            forgetFlight()
+            return .disordered(topMilliseconds: top.milliseconds)
+        case .fenced:
+            isHeld = true
+            forgetFlight()
+            return .fenced
+        case .ended:
+            // The websocket has been reported ended: what comes behind is nobody's.
+            forgetFlight()
+            isHeld = true
+            return .progress
+        }
+    }
+
+    /// The reply to a `lost` call.
+    package mutating func lostReplied(_ reply: LostReply, generation: Int, now: Int64) -> Outcome {
+        guard generation == self.generation else { return .progress }
+        lostInFlight = false
+        switch reply {
+        case .next(let next):
+            store(below: next, now)
+            return .progress
+        case .gap(let next):
+            rewind(to: next, now: now)
+            return .progress
+        case .order(_, let top):
+            isHeld = true
+            return .disordered(topMilliseconds: top.milliseconds)
+        case .fenced:
+            isHeld = true
+            return .fenced
+        case .ended:
+            isHeld = true
+            return .progress
+        }
+    }
+
+    /// The server refused the call as a whole and did nothing (out of memory, loading, busy, ...): try again a little later.
+    package mutating func refused(generation: Int, now: Int64, wait: Duration = .milliseconds(100)) {
+        guard generation == self.generation else { return }
+        forgetFlight()
+        retryAt = now + wait.wholeNanoseconds
+    }
+
+    package mutating func linkUp() {
+        isLinkUp = true
+        retryAt = 0
+    }
+
+    /// The connection broke: what was in flight may or may not be stored, and is sent again.
+    package mutating func linkLost() {
+        isLinkUp = false
+        counters.resentBatches &+= inFlight
+        forgetFlight()
+    }
+
+    /// Sends again from `next` on, with the same ids; what is no longer held becomes a lost range.
+    package mutating func rewind(to next: Int, now: Int64) {
+        counters.resentBatches &+= inFlight
+        forgetFlight()
+        isHeld = false
+        acknowledged = 0
+        store(below: next, now)
+        let index = acknowledged
+        let available = index < entries.endIndex ? entries[index].first : open?.first ?? nextSequence
+        if available > next {
+            let milliseconds = index < entries.endIndex ? entries[index].firstMilliseconds : open?.firstMilliseconds ?? lastMilliseconds
+            entries.insert(
+                .lost(LostRange(first: next, last: available - 1, milliseconds: milliseconds, reason: "no longer held after Redis lost it")),
+                at: index)
+            counters.droppedPackets += available - next
+        } else if index < entries.endIndex, case .lost(var range) = entries[index], range.first < next {
+            range.first = next
+            entries[index] = .lost(range)
+        }
+    }
+
+    /// `resume` restored the feed under a new epoch: everything not stored below `next` is numbered 1, 2, 3.. under it, in the same order.
+    package mutating func renumber(_ token: Token, from next: Int, lastMilliseconds floor: Int64, now: Int64, table: inout StreamTable) {
+        rewind(to: next, now: now)
+        seal(now)
+        let old = Array(entries.dropFirst(acknowledged))
+        entries.removeAll()
+        memory = 0
+        acknowledged = 0
+        forgetFlight()
+        self.token = token
+        nextSequence = 1
+        lastMilliseconds = max(lastMilliseconds, floor)
+        table.beginEpoch()
+        for entry in old {
+            guard case .packets(let batch) = entry else {
+                // A hole keeps its length, so that (old epoch, next + k) is (new epoch, 1 + k) throughout.
+                seal(now)
+                let count = entry.last - entry.first + 1
+                guard case .lost(var range) = entry else { continue }
+                range.first = nextSequence
+                range.last = nextSequence + count - 1
+                range.milliseconds = max(range.milliseconds, floor)
+                nextSequence += count
+                entries.append(.lost(range))
+                continue
+            }
+            for (offset, packet) in PacketEncoding.packets(in: batch.body).enumerated() where batch.first + offset >= next {
+                let slot = packet.stream == 0 ? 0 : batch.streams[packet.stream - 1]
+                let sequence = nextSequence
+                nextSequence += 1
+                let milliseconds = max(packet.milliseconds, floor)
+                let previous = table.link(slot, sequence: sequence, received: now)
+                packet.payload.withUnsafeReadableBytes { payload in
+                    add(
+                        slot: slot, payload: payload, milliseconds: milliseconds, epoch: token.epoch, sequence: sequence, previous: previous,
+                        time: packet.time, now: now, table: &table)
+                }
+            }
+        }
+        lastMilliseconds = max(lastMilliseconds, floor)
+        isHeld = false
+    }
+
+    // MARK: Keeping
+
+    private mutating func store(below next: Int, _ now: Int64) {
+        while acknowledged < entries.count, entries[acknowledged].last < next {
+            if case .packets(var batch) = entries[acknowledged] {
+                if batch.acknowledgedAt == 0 { batch.acknowledgedAt = now }
+                if inFlight > 0 {
+                    inFlight -= 1
+                    inFlightBytes -= batch.bytes
+                }
+                entries[acknowledged] = .packets(batch)
+            }
+            acknowledged += 1
+        }
+        forgetDurable(now)
+    }
+
+    private mutating func forgetFlight() {
+        generation += 1
+        inFlight = 0
+        inFlightBytes = 0
+        lostInFlight = false
+    }
+
+    /// Drops what is old enough to be on the server's disk, and what is acknowledged when memory is short.
+    private mutating func forgetDurable(_ now: Int64) {
+        while acknowledged > 0, let first = entries.first {
+            if case .packets(let batch) = first, memory <= limits.ringBytes,
+                now - batch.acknowledgedAt < limits.durableAfter.wholeNanoseconds
+            {
+                break
+            }
+            memory -= first.memory
+            entries.removeFirst()
+            acknowledged -= 1
+        }
+    }
+
+    /// Memory is full of packets that are stored nowhere: the oldest that are not in flight give way, and their range is remembered.
+    private mutating func overflow() {
+        while memory > limits.ringBytes {
+            let index = acknowledged + inFlight
+            guard
+                let victim = entries[index...].firstIndex(where: {
+                    if case .packets = $0 { true } else { false }
+                }), victim < entries.count - 1, case .packets(let batch) = entries[victim]
+            else { return }
+            memory -= entries[victim].memory
+            counters.droppedPackets += batch.count
+            counters.droppedBytes += batch.bytes
+            let next = entries[victim + 1].firstMilliseconds
+            var range = LostRange(first: batch.first, last: batch.last, milliseconds: next, reason: "buffer full while Redis was away")
+            if victim > index, case .lost(let before) = entries[victim - 1] {
+                range.first = before.first
+                entries.remove(at: victim)
+                entries[victim - 1] = .lost(range)
+            } else {
+                entries[victim] = .lost(range)
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+package import Coordination
+package import Logging
+import NIOCore
+import RedisClient
+
+/// What the owner of a publisher hears.
+package protocol PublisherOwner: AnyObject {
+    func publishFenced()
+    func publishDisordered(topMilliseconds: Int64)
+}
+
+/// Carries out what `PublishMachine` decides, on the feed's event loop.
+package final class Publisher: RedisLinkUser {
+    package private(set) var machine: PublishMachine
+    package var table: StreamTable
+    package let keys: FeedKeys
+    private let link: RedisLink
+    private let logger: Logger
+    private weak var owner: (any PublisherOwner)?
+    private let allocator = ByteBufferAllocator()
+    /// Calls that must stand behind everything received so far.
+    private var barriers: [() -> Void] = []
+    private var wake: Scheduled<Void>?
+    private var wakeAt: Int64 = .max
+    private var refusedSince: Int64 = 0
+    /// Longer than any self-fence: a publish that is not answered for so long is not waited for.
+    private let replyTimeout: Duration = .seconds(10)
+    /// Local time of the oldest unanswered publish, nanoseconds; 0: none. Read by the progress gate of the lease.
+    package private(set) var unansweredSince: Int64 = 0
+    private var unanswered = 0
+
+    package init(
+        keys: FeedKeys, table: StreamTable, limits: PublishMachine.Limits, link: RedisLink, owner: any PublisherOwner, logger: Logger
+    ) {
+        self.keys = keys
+        self.table = table
+        self.machine = PublishMachine(limits: limits)
+        self.link = link
+        self.owner = owner
+        self.logger = logger
+    }
+
+    package func start() { link.add(self) }
+
+    package func stop() {
+        link.remove(self)
+        wake?.cancel()
+        barriers.removeAll()
+    }
+
+    // MARK: Epochs
+
+    package func begin(_ token: Token, lastMilliseconds: Int64) {
+        machine.begin(token, lastMilliseconds: lastMilliseconds, table: &table)
+        if link.isUp { machine.linkUp() }
+    }
+
+    package func renumber(_ token: Token, lastMilliseconds: Int64) {
+        machine.renumber(token, from: machine.firstUnstored, lastMilliseconds: lastMilliseconds, now: now, table: &table)
+        send(flush: true)
+    }
+
+    package func rewind(to next: Int) {
+        machine.rewind(to: next, now: now)
+        send(flush: true)
+    }
+
+    /// Forgets what is not stored; returns how many packets that were.
+    @discardableResult
+    package func drop() -> Int {
+        barriers.removeAll()
+        return machine.drop()
+    }
+
+    package func hold() { machine.isHeld = true }
+
+    // MARK: Packets
+
+    @inline(__always)
+    package func append(slot: Int, payload: UnsafeRawBufferPointer, milliseconds: Int64, time: Int64, now: Int64) {
+        machine.append(slot: slot, payload: payload, milliseconds: milliseconds, time: time, now: now, table: &table)
+    }
+
+    /// Sends what is due: called once per read burst.
+    package func send(flush: Bool = false) {
+        let now = now
+        var wrote = false
+        while let next = machine.nextSend(now: now, flush: flush || !barriers.isEmpty) {
+            write(next, now)
+            wrote = true
+        }
+        if machine.isAllSent, link.isUp, !barriers.isEmpty {
+            let due = barriers
+            barriers.removeAll()
+            for barrier in due { barrier() }
+            wrote = true
+        }
+        if wrote { link.flush() }
+        scheduleWake(now)
+    }
+
+    /// Runs `action` when everything received so far has been written to the connection, so that the call it writes is executed behind it.
+    package func afterSending(_ action: @escaping () -> Void) {
+        barriers.append(action)
+        send(flush: true)
+    }
+
+    private func write(_ next: PublishMachine.Send, _ now: Int64) {
+        guard let token = machine.token else { return }
+        let generation = machine.generation
+        if unanswered == 0 { unansweredSince = now }
+        unanswered += 1
+        switch next {
+        case .publish(let batch):
+            let header = PublishCommand.header(batch, keys: keys, token: token, table: table, allocator: allocator)
+            _ = link.write([header, batch.body], timeout: replyTimeout) { [self] result in
+                answered()
+                switch result {
+                case .success(let value): published(value, generation)
+                case .failure(let error): failed(error, generation)
+                }
+            }
+        case .lost(let range):
+            logger.warning(
+                "Packets lost", metadata: ["feed": "\(keys.feed)", "from": "\(range.first)", "to": "\(range.last)", "reason": "\(range.reason)"])
+            let call = LostCall(
+                feed: keys, token: token, first: range.first, last: range.last, milliseconds: range.milliseconds, reason: range.reason)
+            _ = link.write(call.arguments(), timeout: replyTimeout) { [self] result in
+                answered()
+                switch result {
+                case .success(let value): lostAnswered(value, generation)
+                case .failure(let error): failed(error, generation)
+                }
+            }
+        }
+    }
+
+    private func answered() {
+        unanswered -= 1
+        unansweredSince = unanswered == 0 ? 0 : now
+    }
+
+    private func published(_ value: RedisValue, _ generation: Int) {
+        do throws(CoordinationError) {
+            act(on: machine.replied(try PublishCall.decode(value), generation: generation, now: now))
+        } catch {
+            logger.error("Publish answered with nonsense", error: error, metadata: ["feed": "\(keys.feed)"])
+            machine.refused(generation: generation, now: now, wait: .seconds(1))
+        }
+        refusedSince = 0
+        send()
+    }
+
+    private func lostAnswered(_ value: RedisValue, _ generation: Int) {
+        do throws(CoordinationError) {
+            act(on: machine.lostReplied(try LostCall.decode(value), generation: generation, now: now))
+        } catch {
+            logger.error("Lost answered with nonsense", error: error, metadata: ["feed": "\(keys.feed)"])
+            machine.refused(generation: generation, now: now, wait: .seconds(1))
+        }
+        send(flush: true)
+    }
+
+    private func act(on outcome: PublishMachine.Outcome) {
+        switch outcome {
+        case .progress: break
+        case .fenced: owner?.publishFenced()
+        case .disordered(let top): owner?.publishDisordered(topMilliseconds: top)
+        }
+    }
+
+    private func failed(_ error: RedisError, _ generation: Int) {
+        switch error.code {
+        case .connectionLost, .timeout: break  // linkLost follows, or has come already
+        case .functionNotFound:
+            link.reloadLibrary()
+            machine.refused(generation: generation, now: now)
+        default:
+            if refusedSince == 0 {
+                refusedSince = now
+                logger.warning("Publish refused; trying again", error: error, metadata: ["feed": "\(keys.feed)"])
+            }
+            machine.refused(generation: generation, now: now)
+        }
+        scheduleWake(now)
+    }
+
+    // MARK: Link
+
+    package func linkUp() {
+        machine.linkUp()
+        send(flush: true)
+    }
+
+    package func linkLost() {
+        machine.linkLost()
+    }
+
+    // MARK: Time
+
+    private var now: Int64 { LocalTime.now().nanoseconds }
+
+    private func scheduleWake(_ now: Int64) {
+        guard let at = machine.wakeAt else { return }
+        // An earlier wake-up that is already set does as well: it asks again.
+        guard wake == nil || at < wakeAt else { return }
+        wake?.cancel()
+        wakeAt = at
+        let loopBound = NIOLoopBound(self, eventLoop: link.eventLoop)
+        wake = link.eventLoop.scheduleTask(in: .nanoseconds(max(0, at - now))) {
+            let publisher = loopBound.value
+            publisher.wake = nil
+            publisher.wakeAt = .max
+            publisher.send()
+        }
+    }
+}

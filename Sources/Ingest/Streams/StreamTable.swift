@@ -1,0 +1,79 @@
+package import ColonyExchanges
+package import Coordination
+import NIOCore
+
+/// The streams of one feed, numbered in the order in which they were first met. Slot 0 is the control stream.
+///
+/// A slot outlives connections and epochs; only `lastSequence` starts afresh with each epoch.
+package struct StreamTable {
+    package struct Slot {
+        package let topic: Topic?
+        package let key: String
+        /// The key and its MAXLEN as bulk strings of the Redis protocol, ready to be copied into a command.
+        let keyBulk: [UInt8]
+        let maxlenBulk: [UInt8]
+        /// Sequence of the stream's last entry in this epoch; 0: none yet.
+        var lastSequence = 0
+        /// Which batch last named the stream, and under which number.
+        var batch: UInt64 = 0
+        var numberInBatch = 0
+        package var packets = 0
+        /// Local time of the last packet in nanoseconds; 0: none.
+        package var lastReceived: Int64 = 0
+    }
+
+    package private(set) var slots: ContiguousArray<Slot> = []
+    private var byTopic: [Topic: Int] = [:]
+    private let keys: FeedKeys
+    private let maxlen: @Sendable (Topic?) -> Int
+
+    /// `maxlen` gives the retention by count of a topic's stream; nil asks for the control stream's.
+    package init(keys: FeedKeys, maxlen: @escaping @Sendable (Topic?) -> Int) {
+        self.keys = keys
+        self.maxlen = maxlen
+        append(nil, key: keys.control)
+    }
+
+    /// The slot of a topic, made on first use.
+    package mutating func slot(of topic: Topic) -> Int {
+        if let slot = byTopic[topic] { return slot }
+        let slot = slots.count
+        byTopic[topic] = slot
+        append(topic, key: keys.data(channel: topic.channel, symbol: topic.symbol))
+        return slot
+    }
+
+    private mutating func append(_ topic: Topic?, key: String) {
+        slots.append(Slot(topic: topic, key: key, keyBulk: bulk(key), maxlenBulk: bulk(String(max(1, maxlen(topic))))))
+    }
+
+    /// A new epoch: no stream has an entry in it.
+    mutating func beginEpoch() {
+        for slot in slots.indices { slots[slot].lastSequence = 0 }
+    }
+
+    /// Notes an entry, and gives the sequence of the one before it in the stream.
+    @inline(__always)
+    mutating func link(_ slot: Int, sequence: Int, received: Int64) -> Int {
+        let previous = slots[slot].lastSequence
+        slots[slot].lastSequence = sequence
+        slots[slot].packets &+= 1
+        slots[slot].lastReceived = received
+        return previous
+    }
+
+    /// The slot's number in the batch; `next` is used and counted up when the batch has not named the stream yet.
+    @inline(__always)
+    mutating func number(_ slot: Int, in batch: UInt64, next: inout Int) -> (number: Int, isNew: Bool) {
+        if slot == 0 { return (0, false) }
+        if slots[slot].batch == batch { return (slots[slot].numberInBatch, false) }
+        next += 1
+        slots[slot].batch = batch
+        slots[slot].numberInBatch = next
+        return (next, true)
+    }
+}
+
+private func bulk(_ text: String) -> [UInt8] {
+    Array("$\(text.utf8.count)\r\n\(text)\r\n".utf8)
+}

@@ -1,0 +1,163 @@
+internal import NIOCore
+internal import NIOSSL
+internal import Synchronization
+
+/// What all connections of a simulator share.
+final class SimulatorCore: Sendable {
+    /// An exchange that is served.
+    struct Exchange: Sendable {
+        var id: String
+        var dialect: any ServerDialect
+        var rules: ServerRules
+        var listings: Listings
+    }
+
+    /// What becomes of a request to upgrade.
+    enum Admission: Sendable {
+        case upgrade(Exchange, RequestTarget, delay: Duration)
+        case refuse(status: Int, retryAfter: Duration?, reason: String)
+    }
+
+    private struct State {
+        var standing: [String: StandingFaults] = [:]
+        var budgets: [String: RateWindow] = [:]
+        var sockets: [UInt64: (exchange: String, channel: any Channel)] = [:]
+        var connections: [ObjectIdentifier: any Channel] = [:]
+        var isStopping = false
+    }
+
+    /// The largest frame a client may send.
+    static let frameLimit = 1 << 20
+
+    let configuration: SimulatorConfiguration
+    let exchanges: [String: Exchange]
+    let truth: TruthLog
+    private let numbers = Atomic<UInt64>(0)
+    private let socketNumbers = Atomic<UInt64>(0)
+    private let state: Mutex<State>
+
+    init(_ configuration: SimulatorConfiguration, truth: TruthLog) throws(SimulatorError) {
+        let known = ServerDialects.all
+        var exchanges: [String: Exchange] = [:]
+        for id in configuration.exchanges.isEmpty ? known.map(\.exchange) : configuration.exchanges.map({ $0.lowercased() }) {
+            guard let dialect = known.first(where: { $0.exchange == id }) else {
+                let names = known.map(\.exchange).joined(separator: ", ")
+                throw SimulatorError(.configuration, "the simulator does not know the exchange '\(id)'; it knows \(names)")
+            }
+            var rules = dialect.rules
+            configuration.adjustRules?(id, &rules)
+            exchanges[id] = Exchange(
+                id: id, dialect: dialect, rules: rules.scaled(by: configuration.heartbeatFactor),
+                listings: Listings(
+                    configuration.market.symbols[id] ?? dialect.listings, acceptsAny: configuration.market.acceptsAnySymbol))
+        }
+        self.configuration = configuration
+        self.exchanges = exchanges
+        self.truth = truth
+        var state = State()
+        for (exchange, fault) in configuration.faults {
+            guard fault.isStanding else {
+                throw SimulatorError(.configuration, "the fault \(fault) cannot hold from the start: it happens once; give it as a command")
+            }
+            guard exchange == "*" || exchanges[exchange] != nil else {
+                throw SimulatorError(.configuration, "a fault is configured for '\(exchange)', which is not served")
+            }
+            for id in exchange == "*" ? Array(exchanges.keys) : [exchange] { state.standing[id, default: StandingFaults()].apply(fault) }
+        }
+        self.state = Mutex(state)
+    }
+
+    /// The next number of a data message.
+    func nextNumber() -> UInt64 { numbers.add(1, ordering: .relaxed).newValue }
+
+    func nextSocketNumber() -> UInt64 { socketNumbers.add(1, ordering: .relaxed).newValue }
+
+    func standingFaults(of exchange: String) -> StandingFaults { state.withLock { $0.standing[exchange] ?? StandingFaults() } }
+
+    /// Decides about an upgrade; a refusal is recorded.
+    func admit(_ target: RequestTarget, now: NIODeadline) -> Admission {
+        let admission = decide(target, now: now)
+        if case .refuse(let status, _, let reason) = admission {
+            truth.add(
+                .refused, exchange: target.exchange, socket: 0,
+                [("request", .text(target.text)), ("status", .number(Int64(status))), ("reason", .text(reason))])
+        }
+        return admission
+    }
+
+    private func decide(_ target: RequestTarget, now: NIODeadline) -> Admission {
+        guard let exchange = exchanges[target.exchange] else {
+            return .refuse(status: 404, retryAfter: nil, reason: "no exchange '\(target.exchange)' here")
+        }
+        guard exchange.dialect.serves(path: target.path) else {
+            return .refuse(status: 404, retryAfter: nil, reason: "\(exchange.id) has no websocket at \(target.path)")
+        }
+        return state.withLock { state in
+            let standing = state.standing[exchange.id] ?? StandingFaults()
+            if let refusal = standing.refusal {
+                return .refuse(status: refusal.status, retryAfter: refusal.retryAfter, reason: "refused on command")
+            }
+            if let rate = exchange.rules.connects {
+                var window = state.budgets[exchange.dialect.budgetGroup] ?? RateWindow(rate)
+                let wait = window.admit(at: now)
+                state.budgets[exchange.dialect.budgetGroup] = window
+                if let wait { return .refuse(status: 429, retryAfter: wait, reason: "more than \(rate.count) connects in \(rate.window)") }
+            }
+            return .upgrade(exchange, target, delay: standing.handshakeDelay ?? .zero)
+        }
+    }
+
+    /// False when the simulator is stopping and takes no more connections.
+    func accepted(_ channel: any Channel) -> Bool {
+        state.withLock { state in
+            guard !state.isStopping else { return false }
+            state.connections[ObjectIdentifier(channel)] = channel
+            return true
+        }
+    }
+
+    func gone(_ channel: any Channel) {
+        state.withLock { state in _ = state.connections.removeValue(forKey: ObjectIdentifier(channel)) }
+    }
+
+    func opened(_ number: UInt64, exchange: String, channel: any Channel) {
+        state.withLock { $0.sockets[number] = (exchange, channel) }
+    }
+
+    /// True when the socket was open.
+    func closed(_ number: UInt64, channel: any Channel) -> Bool {
+        state.withLock { $0.sockets.removeValue(forKey: number) != nil }
+    }
+
+    /// Brings a fault over the sockets of `exchange` (`*`: all), or over one of them; returns how many were reached.
+    func inject(_ fault: Fault, exchange: String, socket: UInt64?, command: String) -> Int {
+        truth.add(.fault, exchange: exchange, socket: socket ?? 0, [("fault", .text(command))])
+        let targets: [any Channel] = state.withLock { state in
+            if (fault.isStanding || fault == .heal) && socket == nil {
+                for id in exchanges.keys where exchange == "*" || id == exchange {
+                    state.standing[id, default: StandingFaults()].apply(fault)
+                }
+            }
+            return state.sockets.filter { number, entry in
+                (exchange == "*" || entry.exchange == exchange) && (socket == nil || socket == number)
+            }.sorted { $0.key < $1.key }.map(\.value.channel)
+        }
+        for channel in targets { channel.pipeline.fireUserInboundEventTriggered(SocketHandler.Command.fault(fault)) }
+        return targets.count
+    }
+
+    /// Numbers of the open sockets, by exchange.
+    func openSockets() -> [(number: UInt64, exchange: String)] {
+        state.withLock { $0.sockets.map { ($0.key, $0.value.exchange) } }.sorted { $0.number < $1.number }
+    }
+
+    /// Takes no more connections and ends those there are; returns what to wait for.
+    func beginStop() -> [any Channel] {
+        let connections = state.withLock { state in
+            state.isStopping = true
+            return Array(state.connections.values)
+        }
+        for channel in connections { channel.pipeline.fireUserInboundEventTriggered(SocketHandler.Command.stop) }
+        return connections
+    }
+}

@@ -1,0 +1,205 @@
+import NIOCore
+import NIOWebSocket
+import Simulator
+import Testing
+
+@Suite struct ExchangeSimulatorTests {
+    private let subscribe = #"{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}"#
+
+    @Test("over verified TLS a client gets what it subscribed, and the truth log has the same bytes", .timeLimit(.minutes(1)))
+    func verifiedTLS() async throws {
+        try await withSimulator(tls: true) { simulator in
+            #expect(try simulator.url("binance") == "wss://localhost:\(simulator.port)/binance/stream")
+            let client = try await JudgeClient.connect(try simulator.url("binance"), caFile: simulator.caFile)
+            try await client.send(subscribe)
+            #expect(await client.next() == .text(#"{"result":null,"id":1}"#))
+            #expect(try simulator.inject(.push(count: 3), exchange: "binance") == 1)
+            for number in 1...3 {
+                guard case .text(let text) = await client.next() else {
+                    Issue.record("expected data")
+                    return
+                }
+                #expect(try JSONValue(parsing: text)["data"]?["t"]?.integer == Int64(number))
+                let record = try await simulator.truth.first { $0.kind == .packet && $0.number("n") == UInt64(number) }
+                #expect(record.text("fnv") == FNV1a.text(FNV1a.hash(text.utf8)))
+                #expect(record.number("bytes") == UInt64(text.utf8.count))
+                #expect(record.text("channel") == "trade")
+                #expect(record.text("symbol") == "BTCUSDT")
+            }
+            try await client.close()
+            let close = try await simulator.truth.first { $0.kind == .close }
+            #expect(close.text("cause") == "client")
+            #expect(close.number("code") == 1000)
+            #expect(close.number("packets") == 3)
+            #expect(close.number("flushed") == 3)
+        }
+    }
+
+    @Test("a client that trusts somebody else is not connected", .timeLimit(.minutes(1)))
+    func untrusted() async throws {
+        try await withSimulator(tls: true) { simulator in
+            let client = try await JudgeClient.connect(try simulator.url("binance"))
+            let failure = await client.first { if case .failed(_) = $0 { true } else { false } }
+            #expect(failure != nil)
+            #expect(simulator.truth.summary(of: "binance").socketsOpened == 0)
+        }
+    }
+
+    @Test("every frame of Huobi is one gzip member that holds what the truth log says", .timeLimit(.minutes(1)))
+    func gzip() async throws {
+        try await withSimulator { simulator in
+            let client = try await JudgeClient.connect(try simulator.url("huobi"))
+            try await client.send(#"{"sub":"market.btcusdt.trade.detail","id":"t1"}"#)
+            #expect(try await gunzip(client.next()).contains(#""subbed":"market.btcusdt.trade.detail""#))
+            try simulator.inject(.push(count: 1))
+            let text = try await gunzip(client.next())
+            let record = try await simulator.truth.first { $0.kind == .packet }
+            #expect(record.text("fnv") == FNV1a.text(FNV1a.hash(text.utf8)))
+        }
+    }
+
+    @Test("an unknown exchange or path is 404", .timeLimit(.minutes(1)), arguments: ["nowhere/ws", "binance/elsewhere", ""])
+    func notFound(path: String) async throws {
+        try await withSimulator { simulator in
+            let client = try await JudgeClient.connect("ws://localhost:\(simulator.port)/\(path)")
+            guard case .refused(let status, _, _) = await client.next() else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(status == 404)
+        }
+    }
+
+    @Test("connects beyond the budget are 429 with Retry-After, and are not counted as open", .timeLimit(.minutes(1)))
+    func budget() async throws {
+        try await withSimulator(configure: { $0.adjustRules = { _, rules in rules.connects = .init(2, per: .seconds(100)) } }) {
+            simulator in
+            for _ in 0..<2 {
+                let client = try await JudgeClient.connect(try simulator.url("kraken"))
+                guard case .text = await client.next() else {
+                    Issue.record("expected the greeting")
+                    return
+                }
+            }
+            let third = try await JudgeClient.connect(try simulator.url("kraken"))
+            guard case .refused(let status, let retryAfter, _) = await third.next() else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(status == 429)
+            #expect((90...100).contains(Int(retryAfter ?? "") ?? 0))
+            let summary = simulator.truth.summary(of: "kraken")
+            #expect((summary.socketsOpened, summary.mostOpen, summary.refused) == (2, 2, 1))
+        }
+    }
+
+    @Test("a standing refusal holds until healed", .timeLimit(.minutes(1)))
+    func refusal() async throws {
+        try await withSimulator { simulator in
+            try simulator.inject(.refuse(status: 503, retryAfter: .milliseconds(1500)), exchange: "kraken")
+            let refused = try await JudgeClient.connect(try simulator.url("kraken"))
+            guard case .refused(503, retryAfter: "2", _) = await refused.next() else {
+                Issue.record("expected 503 with Retry-After 2")
+                return
+            }
+            try simulator.inject(.heal, exchange: "kraken")
+            let taken = try await JudgeClient.connect(try simulator.url("kraken"))
+            guard case .text = await taken.next() else {
+                Issue.record("expected the greeting")
+                return
+            }
+        }
+    }
+
+    @Test("a PING is answered, and a heartbeat left unanswered ends the connection", .timeLimit(.minutes(1)))
+    func heartbeat() async throws {
+        var configuration = SimulatorConfiguration()
+        configuration.heartbeatFactor = 0.005
+        try await withSimulator(base: configuration) { simulator in
+            let client = try await JudgeClient.connect(try simulator.url("binance"), answersPings: false)
+            try await client.send(WebSocketFrame(fin: true, opcode: .ping, maskKey: .random(), data: ByteBuffer(string: "are you there")))
+            // Closures stay outside of #expect: the compiler takes two of them in one function for the same.
+            let pong = await client.first { $0.isPong }
+            #expect(pong == .pong("are you there"))
+            let close = await client.first { $0.isClose }
+            #expect(close == .close(1008, "pong timeout"))
+            let record = try await simulator.truth.first { $0.kind == .close }
+            #expect(record.text("cause") == "rule")
+            #expect(simulator.truth.summary(of: "binance").cuts == 1)
+        }
+    }
+
+    @Test("a client that does not mask is told so and closed", .timeLimit(.minutes(1)))
+    func unmasked() async throws {
+        try await withSimulator { simulator in
+            let client = try await JudgeClient.connect(try simulator.url("binance"))
+            try await client.send(WebSocketFrame(fin: true, opcode: .text, data: ByteBuffer(string: "{}")))
+            guard case .close(1002, _) = await client.next() else {
+                Issue.record("expected 1002")
+                return
+            }
+            let record = try await simulator.truth.first { $0.kind == .close }
+            #expect(record.text("cause") == "violation")
+        }
+    }
+
+    @Test("each way of cutting is seen as such", .timeLimit(.minutes(1)), arguments: Fault.CutKind.allCases, [false, true])
+    func cuts(kind: Fault.CutKind, tls: Bool) async throws {
+        try await withSimulator(tls: tls) { simulator in
+            let client = try await JudgeClient.connect(try simulator.url("kraken"), caFile: simulator.caFile)
+            _ = await client.next()
+            _ = try await simulator.truth.first { $0.kind == .open }
+            #expect(try simulator.inject(.cut(kind), exchange: "kraken") == 1)
+            var events: [JudgeClient.Event] = []
+            repeat { events.append(await client.next()) } while events.last != .ended
+            switch kind {
+            case .close: #expect(events.first == .close(1001, "server restart"))
+            case .end: #expect(events == [.ended])
+            case .reset, .midFrame: #expect(!events.contains { $0.isClose })
+            }
+            let record = try await simulator.truth.first { $0.kind == .close }
+            #expect(record.text("cause") == "fault")
+        }
+    }
+
+    @Test("a port in use is a clear error", .timeLimit(.minutes(1)))
+    func portInUse() async throws {
+        try await withSimulator { simulator in
+            var configuration = SimulatorConfiguration()
+            configuration.port = simulator.port
+            let error = await #expect(throws: SimulatorError.self) { _ = try await ExchangeSimulator.start(configuration) }
+            #expect(error?.code == .bind)
+            #expect(error?.description.contains("\(simulator.port)") == true)
+        }
+    }
+
+    @Test("an exchange that is not known is refused at the start", .timeLimit(.minutes(1)))
+    func unknownExchange() async throws {
+        var configuration = SimulatorConfiguration()
+        configuration.exchanges = ["mtgox"]
+        let error = await #expect(throws: SimulatorError.self) { _ = try await ExchangeSimulator.start(configuration) }
+        #expect(error?.code == .configuration)
+    }
+
+    @Test("the most sockets open at once is exact, and stopping ends them all", .timeLimit(.minutes(1)))
+    func mostOpen() async throws {
+        try await withSimulator { simulator in
+            var clients: [JudgeClient] = []
+            for _ in 0..<3 {
+                let client = try await JudgeClient.connect(try simulator.url("kraken"))
+                _ = await client.next()
+                clients.append(client)
+            }
+            try await clients[0].close()
+            _ = try await simulator.truth.first { $0.kind == .close }
+            let fourth = try await JudgeClient.connect(try simulator.url("kraken"))
+            _ = await fourth.next()
+            let before = simulator.truth.summary(of: "kraken")
+            #expect((before.socketsOpened, before.openNow, before.mostOpen) == (4, 3, 3))
+            try await simulator.stop()
+            #expect(simulator.truth.summary(of: "kraken").openNow == 0)
+            let last = await clients[1].first { $0 == .ended }
+            #expect(last == .ended)
+        }
+    }
+}
