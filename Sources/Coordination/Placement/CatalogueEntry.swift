@@ -43,7 +43,8 @@ public struct CatalogueEntry: Sendable, Hashable {
             stored = try JSONDecoder().decode(Stored.self, from: Data(json.utf8))
         } catch {
             throw CoordinationError(
-                .badCatalogueEntry, "the catalogue's entry of feed '\(feed)' cannot be read: \(Self.reason(error)); write it with the fields "
+                .badCatalogueEntry,
+                "the catalogue's entry of feed '\(feed)' cannot be read: \(Self.reason(error)); write it with the fields "
                     + "exchange, budget, weight, routing, policy")
         }
         self.init(

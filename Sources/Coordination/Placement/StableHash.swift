@@ -19,8 +19,8 @@ public enum StableHash {
         return hash ^ (hash >> 33)
     }
 
-    /// A hash as a fraction: its upper 53 bits, never 0 and never 1.
-    public static func fraction(_ hash: UInt64) -> Double { (Double(hash >> 11) + 0.5) * 0x1p-53 }
+    /// A hash as a fraction: its upper 52 bits and a half, so that it is exact, never 0 and never 1.
+    public static func fraction(_ hash: UInt64) -> Double { (Double(hash >> 12) + 0.5) * 0x1p-52 }
 
     /// The natural logarithm, made of additions, multiplications and divisions only: the same to the last bit everywhere, which a C library's is not.
     public static func logarithm(_ value: Double) -> Double {
