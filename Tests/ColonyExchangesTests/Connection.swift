@@ -20,7 +20,11 @@ struct Connection {
     private var reader: any DialectReader
 
     init(_ id: String) throws {
-        dialect = try Exchanges.dialect(id)
+        self.init(try Exchanges.dialect(id))
+    }
+
+    init(_ dialect: any Dialect) {
+        self.dialect = dialect
         reader = dialect.makeReader()
     }
 
@@ -49,13 +53,22 @@ struct Connection {
         }
     }
 
-    mutating func requested(_ request: Request) { reader.requested(request) }
-
     /// Subscribes as the packet path does: canonical topics, requests told to the reader. Gives the texts sent.
     mutating func subscribe(_ topics: Topic..., firstID: Int = 1) throws -> [String] {
-        let requests = dialect.subscribe(try topics.map(dialect.canonical), firstID: firstID)
-        for request in requests { reader.requested(request) }
-        return requests.map(\.message).compactMap { if case .text(let text) = $0 { text } else { nil } }
+        send(dialect.subscribe(try topics.map(dialect.canonical), firstID: firstID))
+    }
+
+    /// Unsubscribes as the packet path does. Gives the texts sent.
+    mutating func unsubscribe(_ topics: Topic..., firstID: Int = 1) -> [String] {
+        send(dialect.unsubscribe(topics, remaining: [], firstID: firstID))
+    }
+
+    private mutating func send(_ requests: [Request]) -> [String] {
+        requests.compactMap { request in
+            var request = request
+            reader.prepare(&request)
+            return if case .text(let text) = request.message { text } else { nil }
+        }
     }
 }
 

@@ -74,6 +74,9 @@ public struct ColonyConfiguration: Sendable {
         public init() {}
     }
 
+    /// A duration as settings write it (`500ms`, `10s`, `5m`, `24h`); nil for anything else.
+    public static func duration(_ text: String) -> Duration? { try? Value.duration(text) }
+
     /// The settings of one exchange.
     public func settings(of exchange: String) -> Exchange { exchanges[exchange] ?? self.exchange }
 

@@ -1,5 +1,5 @@
 import ColonyExchanges
-public import Coordination
+import Coordination
 import Ingest
 import RedisClient
 import WebSocketClient
@@ -33,7 +33,11 @@ public struct ConfigurationKey: Sendable {
             $0.namespace = try Value.word($1)
         },
         .init("redis.url", "URL", default: "redis://127.0.0.1:6379", "redis:// rediss:// unix:", "where Redis is; may hold user and password", secret: true) {
-            do { $0.redis.endpoint = try RedisEndpoint(url: $1) } catch { throw ConfigurationComplaint(error.description) }
+            do throws(RedisError) {
+                $0.redis.endpoint = try RedisEndpoint(url: $1)
+            } catch {
+                throw ConfigurationComplaint("is no address of Redis: \(error.description)")
+            }
         },
         .init("redis.username", "text", default: "", "an ACL user", "user to authenticate as") { $0.redis.endpoint.username = $1 },
         .init("redis.password_file", "path", default: "", "a readable file", "file that holds the password, without it being seen elsewhere") {

@@ -202,7 +202,7 @@ public struct ConfigurationLoader: Sendable {
 
     private func exchangeIDs(_ fromFile: [String: String]) -> [String] {
         var ids: Set<String> = []
-        for key in fromFile.keys + flags.keys where key.hasPrefix("exchanges.") {
+        for key in Array(fromFile.keys) + Array(flags.keys) where key.hasPrefix("exchanges.") {
             let parts = key.split(separator: ".")
             if parts.count >= 3 { ids.insert(String(parts[1])) }
         }

@@ -1,4 +1,4 @@
-import ColonyExchanges
+public import ColonyExchanges
 public import Coordination
 import FoundationEssentials
 import Ingest
@@ -29,9 +29,14 @@ public struct ClusterClient: Sendable {
     // MARK: Reading
 
     /// The catalogue: every feed the cluster runs, sorted.
-    public func catalogue() async throws -> [(feed: FeedName, entry: CatalogueEntry)] {
+    package func catalogue() async throws -> [(feed: FeedName, entry: CatalogueEntry)] {
         let reply = try await redis.send(["HGETALL", .string(keys.catalogue)])
         return try CatalogueEntry.decodeAll(reply)
+    }
+
+    /// The budget group of a feed of the catalogue; nil if it is not there.
+    public func group(of feed: FeedName) async throws -> String? {
+        try await catalogue().first { $0.feed == feed }?.entry.budgetGroup
     }
 
     public func status() async throws -> ClusterStatus {
@@ -57,11 +62,15 @@ public struct ClusterClient: Sendable {
             if let index = workers.firstIndex(where: { $0.id == status.holder }) { workers[index].feeds.append(feed.text) }
             feeds.append(status)
         }
-        return ClusterStatus(
+        var status = ClusterStatus(
             workers: workers.sorted { $0.id < $1.id }, feeds: feeds,
             redis: ClusterStatus.Redis(
                 address: redis.endpoint.description, version: info.version ?? "", role: info.role ?? "",
                 usedMemoryBytes: info.usedMemoryBytes ?? 0, generation: meta["generation"] ?? ""))
+        for (feed, list) in reports {
+            for item in list { status.packetsByFeedAndWorker["\(feed)|\(item.holder)"] = item.report.packets }
+        }
+        return status
     }
 
     private func feedStatus(
@@ -91,6 +100,35 @@ public struct ClusterClient: Sendable {
             if let name = values[index].string, let value = values[index + 1].string { fields[name] = value }
         }
         return fields
+    }
+
+    /// `gap` markers by feed, of what the control streams still hold.
+    public func gaps() async throws -> [String: Int] {
+        var gaps: [String: Int] = [:]
+        for (feed, entry) in try await catalogue() {
+            let events = keys.feed(feed, group: entry.budgetGroup).events
+            var count = 0
+            var start = "-"
+            // In pages, so that a long log neither fills memory nor holds Redis up.
+            while true {
+                let page = try await redis.send(["XRANGE", .string(events), .string(start), "+", "COUNT", "1000"]).array ?? []
+                for entry in page {
+                    let fields = entry.array?[1].array?.map { $0.string ?? "" } ?? []
+                    let pairs = stride(from: 0, to: fields.count - 1, by: 2).map { (fields[$0], fields[$0 + 1]) }
+                    if pairs.contains(where: { $0 == ("event", "gap") }), pairs.contains(where: { $0 == ("feed", feed.text) }) { count += 1 }
+                }
+                guard page.count == 1000, let last = page.last?.array?.first?.string else { break }
+                start = "(\(last)"
+            }
+            gaps[feed.text] = count
+        }
+        return gaps
+    }
+
+    /// Names a data set that the caller has just started empty. One that was used before keeps its name: workers then observe its records
+    /// before they claim.
+    public func createDataSet(generation: String) async throws {
+        _ = try await redis.send(["HSETNX", .string(keys.meta), "generation", .string(generation)])
     }
 
     // MARK: Changing what is wanted
@@ -126,12 +164,12 @@ public struct ClusterClient: Sendable {
 
     /// The topics as the exchange's streams are named. Throws `ClusterError.exchange` for an unknown exchange, channel or impossible symbol.
     public func canonical(_ topics: [Topic], exchange: String) throws -> [Topic] {
-        do {
+        do throws(DialectError) {
             let dialect = try configuration.dialect(of: exchange.lowercased())
             var canonical: [Topic] = []
             for topic in topics { canonical.append(try dialect.canonical(topic)) }
             return canonical
-        } catch let error as DialectError {
+        } catch {
             throw ClusterError(.exchange, error.description)
         }
     }

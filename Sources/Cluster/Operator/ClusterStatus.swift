@@ -73,6 +73,10 @@ public struct ClusterStatus: Codable, Sendable {
     public var workers: [Worker]
     public var feeds: [Feed]
     public var redis: Redis
+    /// Packets by `<feed>|<incarnation>`; not part of the JSON.
+    public var packetsByFeedAndWorker: [String: Int] = [:]
+
+    enum CodingKeys: String, CodingKey { case workers, feeds, redis }
 
     public func json() throws -> String {
         let encoder = JSONEncoder()

@@ -34,6 +34,9 @@ actor DeathReporter {
         while true {
             do {
                 let connection = try await connected()
+                // Told as its last beat, and first: nobody is to count on it as a watcher when its feeds become free.
+                let farewell = BeatCall(namespace: configuration.keys, incarnation: incarnation, info: [.init("state", "dead")])
+                _ = try await connection.call(farewell)
                 let known = feeds + catalogue.filter { !feeds.contains($0) }
                 released += try await release(known, of: incarnation, on: connection)
                 if let fresh = try? await readCatalogue(connection) {
@@ -51,8 +54,7 @@ actor DeathReporter {
                     logger.error("Leases of a dead worker could not be released", error: error, metadata: ["worker.id": "\(incarnation)"])
                     return
                 }
-                // Not cancelled by the end of the supervisor: the successors wait for this.
-                await Task { try? await Task.sleep(for: .milliseconds(50)) }.value
+                try? await Task.sleep(for: .milliseconds(50))
             }
         }
     }

@@ -1,4 +1,4 @@
-public import Coordination
+import Coordination
 import Glibc
 public import Logging
 import NIOCore
@@ -54,7 +54,11 @@ public struct Supervisor: Sendable {
                 throw ClusterError(.supervisor, "worker \(name) cannot be started from '\(executable)': \(error)")
             }
             // The process is reaped: the kernel has closed its sockets. That is the proof.
-            if let incarnation = child.incarnation { await reporter.report(incarnation, feeds: child.feeds) }
+            // It is reported also while we are being cancelled: the successors wait for it. Bounded by the lease time.
+            if let incarnation = child.incarnation {
+                let feeds = child.feeds
+                await Task { await reporter.report(incarnation, feeds: feeds) }.value
+            }
             if Task.isCancelled { return }
             if case .exited(let code)? = status, RestartBackoff.isFinal(code) {
                 throw ClusterError(.supervisor, "worker \(name) cannot run (exit code \(code)); its log says why")

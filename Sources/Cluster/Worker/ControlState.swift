@@ -38,13 +38,18 @@ final class ControlState {
     private var unknownFunctionReloading = false
 
     // Membership and placement.
+    private static let joinGrace = Duration.milliseconds(700)
+    private var joinedAt: LocalTime?
     private var membersVersion = -1
     private var catalogueVersion = -1
     private(set) var catalogue: [FeedName: CatalogueEntry] = [:]
     private(set) var members: [Member] = []
-    private var membersReadAt: LocalTime?
+    /// Members that have not beaten for a while: others watch in their place, long before they are removed.
+    private var silent: Set<Incarnation> = []
     private var subscriptionVersions: [FeedName: Int] = [:]
     var isDraining = false
+    /// Of the data set; empty before the first beat.
+    private var generation = ""
     private var timers: [RepeatedTask] = []
     private var observeTurn = 0
     private var keeperWake: Scheduled<Void>?
@@ -79,7 +84,7 @@ final class ControlState {
         repeats(every: .seconds(1)) { $0.beat() }
     }
 
-    private func repeats(every interval: Duration, _ action: @escaping (ControlState) -> Void) {
+    private func repeats(every interval: Duration, _ action: @escaping @Sendable (ControlState) -> Void) {
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         let nioInterval = TimeAmount.nanoseconds(interval.wholeNanoseconds)
         timers.append(
@@ -301,7 +306,7 @@ final class ControlState {
     }
 
     private func setDeadman(_ at: LocalTime?) {
-        do throws(ProcessError) {
+        do throws(CoordinationError) {
             if let at { try deadman.arm(at: at) } else { try deadman.disarm() }
         } catch {
             logger.critical("The dead-man timer cannot be set", error: error)
@@ -374,7 +379,17 @@ final class ControlState {
         guard connection != nil, !serverRunID.isEmpty else { return }
         call(BeatCall(namespace: configuration.keys, incarnation: incarnation, info: info()), timeout: .seconds(2)) { [self] result in
             guard case .success(let reply) = result else { return }
+            if joinedAt == nil {
+                joinedAt = .now()
+                let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+                eventLoop.scheduleTask(in: .nanoseconds(Self.joinGrace.wholeNanoseconds)) { loopBound.value.beat() }
+            }
+            if reply.generation != generation {
+                generation = reply.generation
+                for feed in feeds.values { tellGeneration(feed) }
+            }
             if reply.membersVersion != membersVersion { readMembers(reply.membersVersion) }
+            readSilent(now: reply.now)
             if reply.catalogueVersion != catalogueVersion { readCatalogue(reply.catalogueVersion) }
         }
         for handle in feeds.values {
@@ -389,6 +404,19 @@ final class ControlState {
         readSubscriptions(Array(feeds.keys))
         if isDraining { return }
         place()
+    }
+
+    private var isHurrying = false
+
+    /// A beat out of turn, to learn of changed members at once; many wake-ups make one.
+    private func hurry() {
+        guard !isHurrying else { return }
+        isHurrying = true
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: .milliseconds(1)) {
+            loopBound.value.isHurrying = false
+            loopBound.value.beat()
+        }
     }
 
     private func info() -> [BeatCall.Field] {
@@ -421,13 +449,14 @@ final class ControlState {
             var read: [Member] = []
             var waiting = incarnations.count
             for incarnation in incarnations {
-                send(["HMGET", .string(configuration.keys.worker(incarnation)), "state", "weight", "host"]) { [self] result in
+                send(["HMGET", .string(configuration.keys.worker(incarnation)), "state", "weight", "host", "started_at"]) { [self] result in
                     waiting -= 1
-                    if case .success(let reply) = result, let values = reply.array, values.count == 3 {
+                    if case .success(let reply) = result, let values = reply.array, values.count == 4 {
                         read.append(
                             Member(
                                 incarnation: incarnation, weight: values[1].string.flatMap { Double($0) } ?? 1,
-                                isReady: values[0].string == "ready", host: values[2].string ?? ""))
+                                isReady: values[0].string == "ready", host: values[2].string ?? "",
+                                startedAt: values[3].integer ?? 0))
                     }
                     guard waiting == 0 else { return }
                     members = read.sorted { $0.incarnation.text < $1.incarnation.text }
@@ -435,6 +464,28 @@ final class ControlState {
                     place()
                 }
             }
+        }
+    }
+
+    /// Who may watch: ready, heard of lately, and of each name the newest life only.
+    private static func watchers(_ members: [Member], silent: Set<Incarnation>) -> [Member] {
+        var byName: [String: Member] = [:]
+        for member in members where member.isReady && !silent.contains(member.incarnation) {
+            if let other = byName[member.incarnation.name], other.startedAt > member.startedAt { continue }
+            byName[member.incarnation.name] = member
+        }
+        return Array(byName.values)
+    }
+
+    /// Only hints: who watches decides nothing about who holds.
+    private func readSilent(now: Int64) {
+        let limit = now - 3000
+        send(["ZRANGEBYSCORE", .string(configuration.keys.beats), "0", "\(limit)", "LIMIT", "0", "256"]) { [self] result in
+            guard case .success(let reply) = result else { return }
+            let fresh = Set((reply.array ?? []).compactMap { $0.string.map { Incarnation($0) } })
+            guard fresh != silent else { return }
+            silent = fresh
+            place()
         }
     }
 
@@ -457,6 +508,7 @@ final class ControlState {
             guard let handle = makeFeed(self, feed, entry) else { continue }
             feeds[feed] = handle
             for incarnation in dead { handle.post(.deathProved(incarnation)) }
+            tellGeneration(handle)
         }
         for (feed, handle) in feeds where catalogue[feed] == nil {
             handle.post(.stop(reason: "removed from the catalogue", preferred: nil))
@@ -466,12 +518,19 @@ final class ControlState {
         subscribeToWakes()
     }
 
+    /// In the data set that our own supervisor created nobody can hold a lease that the records do not show.
+    private func tellGeneration(_ handle: FeedHandle) {
+        let isOurs = !generation.isEmpty && generation == configuration.redis.embeddedGeneration
+        handle.run { $0.setClaimsUnknownAtOnce(isOurs) }
+    }
+
     /// This worker's rank for each feed it may watch.
     private(set) var ranks: [FeedName: Int] = [:]
 
     private func place() {
-        guard !isDraining else { return }
-        let ready = members.filter(\.isReady)
+        // Workers that start together see one another before the first of them claims everything.
+        guard !isDraining, let joinedAt, LocalTime.now() - joinedAt >= Self.joinGrace else { return }
+        let ready = Self.watchers(members, silent: silent)
         var fresh: [FeedName: Int] = [:]
         for feed in feeds.keys {
             let ranked = Rendezvous.rank(feed, members: ready)
@@ -552,7 +611,10 @@ final class ControlState {
 
     private func woken(_ text: String) {
         switch Wake(text) {
-        case .freed(let feed): feeds[feed]?.post(.woken)
+        case .freed(let feed):
+            feeds[feed]?.post(.woken)
+            // Why was it freed? Somebody died or drains: the ranks are others now.
+            hurry()
         case .subscriptions(let feed): readSubscriptions([feed])
         case nil: break
         }

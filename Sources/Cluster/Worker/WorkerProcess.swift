@@ -1,5 +1,5 @@
 import ColonyExchanges
-public import Coordination
+import Coordination
 import Glibc
 import Ingest
 public import Logging
@@ -18,11 +18,17 @@ public struct WorkerProcess: Sendable {
         self.logger = logger
     }
 
+    /// What `run` checks first, for a supervisor that wants to know before it starts processes.
+    public static func check(_ configuration: ColonyConfiguration, logger: Logger) async throws {
+        try WorkerPreflight.checkTiming(configuration)
+        try await WorkerPreflight.checkRedis(configuration, logger: logger)
+    }
+
     /// Runs until cancelled, then drains: every lease is given back, at the latest after the drain limit.
     ///
     /// Throws a `ClusterError` when it cannot start: name in use, Redis unreachable or unfit, impossible timing.
     public func run() async throws {
-        try Preflight.checkTiming(configuration)
+        try WorkerPreflight.checkTiming(configuration)
         let state = StateDirectory(path: configuration.worker.stateDirectory)
         let name = configuration.worker.name
         var random = SystemRandomNumberGenerator()
@@ -30,7 +36,7 @@ public struct WorkerProcess: Sendable {
         let lock: NameLock
         let store: EpochFloorStore
         let floors: EpochFloors
-        do throws(ProcessError) {
+        do throws(CoordinationError) {
             try state.prepare()
             lock = try NameLock.acquire(incarnation, in: state)
             store = try EpochFloorStore(name: name, directory: state)
@@ -38,7 +44,7 @@ public struct WorkerProcess: Sendable {
         } catch {
             throw ClusterError(.inUse, error.description)
         }
-        try await Preflight.checkRedis(configuration, logger: logger)
+        try await WorkerPreflight.checkRedis(configuration, logger: logger)
 
         var logger = logger
         logger[metadataKey: "worker.id"] = "\(incarnation)"

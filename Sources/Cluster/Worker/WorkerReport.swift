@@ -1,3 +1,5 @@
+import ColonyExchanges
+import Coordination
 import FoundationEssentials
 import Ingest
 

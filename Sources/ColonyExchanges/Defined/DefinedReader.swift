@@ -157,15 +157,17 @@ struct DefinedReader: DialectReader {
 extension UnsafeRawBufferPointer {
     /// Whether the bytes of `text` stand anywhere in the message.
     fileprivate func holds(_ text: [UInt8]) -> Bool {
-        guard let first = text.first, let base = baseAddress else { return text.isEmpty }
-        var index = 0
-        while index + text.count <= count {
-            if self[index] == first {
-                let found = text.withUnsafeBytes { equalBytes(base + index, $0.baseAddress ?? base, text.count) }
-                if found { return true }
-            }
-            index += 1
+        guard let head = text.first else { return true }
+        var start = 0
+        while start + text.count <= count {
+            if self[start] == head, elementsEqual(text, at: start) { return true }
+            start += 1
         }
         return false
+    }
+
+    private func elementsEqual(_ text: [UInt8], at start: Int) -> Bool {
+        for (offset, byte) in text.enumerated() where self[start + offset] != byte { return false }
+        return true
     }
 }

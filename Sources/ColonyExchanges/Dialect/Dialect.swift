@@ -38,13 +38,15 @@ public protocol DialectReader {
     /// Called once per stream and connection.
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic?
 
-    /// Tells the reader of a request just before it is sent on its connection. Where an exchange's data or refusals do not say which
-    /// variant of a channel they are about, the reader knows it from here.
-    mutating func requested(_ request: Request)
+    /// Shows the reader a request just before it is sent on its connection.
+    ///
+    /// Where an exchange's data or refusals do not say which variant of a channel they are about, the reader knows it from here; and it
+    /// fills in what only the connection knows (Bitfinex ends subscriptions by their channel number).
+    mutating func prepare(_ request: inout Request)
 }
 
 extension DialectReader {
-    public mutating func requested(_ request: Request) {}
+    public mutating func prepare(_ request: inout Request) {}
 }
 
 /// One message to the exchange that asks for something.

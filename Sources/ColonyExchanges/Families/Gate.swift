@@ -170,15 +170,16 @@ struct GateReader: DialectReader {
     private func topics(_ channel: String, _ payload: [String]) -> [Topic] {
         guard let first = payload.first else { return [] }
         if channel.hasSuffix(".candlesticks") { return payload.count > 1 ? [offer.topic("\(channel) \(first)", payload[1])] : [] }
-        if channel.hasSuffix(".obu") { return ladder(channel, first).map { [$0] } ?? [] }
+        if channel.hasSuffix(".obu") { return ladder(first).map { [$0] } ?? [] }
         let takesParameters = channel.hasSuffix(".order_book_update") || channel.hasSuffix(".order_book")
         return (takesParameters ? [first] : payload).map { offer.topic(channel, $0) }
     }
 
-    /// `ob.BTC_USDT.50` is the channel `obu 50` of `BTC_USDT`.
-    private func ladder(_ channel: String, _ name: String) -> Topic? {
+    /// `ob.BTC_USDT.50` is the channel `obu.50` of `BTC_USDT`.
+    private func ladder(_ name: String) -> Topic? {
         guard let head = name.firstIndex(of: "."), let tail = name.lastIndex(of: "."), head < tail else { return nil }
-        return offer.topic("\(channel) \(name[name.index(after: tail)...])", String(name[name.index(after: head)..<tail]))
+        let level = ChannelName.own(String(name[name.index(after: tail)...]))
+        return Topic(channel: "obu.\(level)", symbol: String(name[name.index(after: head)..<tail]))
     }
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {
@@ -186,7 +187,7 @@ struct GateReader: DialectReader {
         let name = message.decoded(route.second)
         switch route.tag {
         case Tag.manySymbols: return offer.topic(channel, Topic.allSymbols)
-        case Tag.ladder: return ladder(channel, name)
+        case Tag.ladder: return ladder(name)
         case Tag.candle:
             guard let mark = name.firstIndex(of: "_") else { return nil }
             return offer.topic("\(channel) \(name[..<mark])", String(name[name.index(after: mark)...]))

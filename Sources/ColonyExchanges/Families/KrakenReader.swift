@@ -20,7 +20,7 @@ struct KrakenReader: DialectReader {
     private var asked: [(id: String, topics: [Topic])] = []
     private static let askedLimit = 64
 
-    mutating func requested(_ request: Request) {
+    mutating func prepare(_ request: inout Request) {
         for topic in request.topics {
             let channel = ChannelName(topic.channel)
             if channel.base == "book" { depths[topic.symbol] = channel.parameter.isEmpty ? KrakenChannels.defaultDepth : channel.parameter }

@@ -171,7 +171,7 @@ struct KuCoinReader: DialectReader {
         guard route.tag == Tag.topic, let colon = name.firstIndex(of: ":") else { return topic(name, Topic.allSymbols) }
         let (channel, symbol) = (String(name[..<colon]), String(name[name.index(after: colon)...]))
         if channel.hasSuffix("andles") || channel.hasSuffix("Candle"), let mark = symbol.lastIndex(of: "_") {
-            return offer.topic("\(channel) \(symbol[symbol.index(after: mark)...])", String(symbol[..<mark]))
+            return topic("\(channel) \(symbol[symbol.index(after: mark)...])", String(symbol[..<mark]))
         }
         return topic(channel, symbol)
     }

@@ -70,16 +70,13 @@ struct MEXCReader: DialectReader {
 
     mutating func read(_ message: UnsafeRawBufferPointer, isText: Bool) -> Reading {
         if isText || message.first == UInt8(ascii: "{") { return control(message) }
+        // The channel is the first field that is written: the payload behind it is not read.
         var wrapper = ProtobufFields(message)
-        var channel: Range<Int>?
         while let field = wrapper.next() {
-            if case .bytes(let range) = field.value, field.number == 1 { channel = range }
-            // A writer puts the fields in the order of their numbers: what follows the symbol is payload.
-            if channel != nil, field.number > 1 { break }
+            guard field.number == 1, case .bytes(let channel) = field.value, !channel.isEmpty else { continue }
+            return .packet(Route(first: channel))
         }
-        if let problem = wrapper.problem { return .malformed(problem) }
-        guard let channel, !channel.isEmpty else { return .malformed("a data frame without channel (field 1)") }
-        return .packet(Route(first: channel))
+        return .malformed(wrapper.problem ?? "a data frame without channel (field 1)")
     }
 
     private func control(_ message: UnsafeRawBufferPointer) -> Reading {

@@ -73,8 +73,8 @@ struct UpbitReader: DialectReader {
     let offer: ChannelOffer
 
     private static let long = FieldScanner(["type"], ["code"])
-    private static let short = FieldScanner(["ty"], ["cd"], ["status"])
-    private static let error = FieldScanner(["error", "name"], ["error", "message"])
+    private static let short = FieldScanner(["ty"], ["cd"])
+    private static let answer = FieldScanner(["status"], ["error", "name"], ["error", "message"])
 
     mutating func read(_ message: UnsafeRawBufferPointer, isText: Bool) -> Reading {
         let scan = Self.long.scan(message)
@@ -82,11 +82,11 @@ struct UpbitReader: DialectReader {
         if let type = scan.string(0), let code = scan.string(1) { return .packet(Route(first: type.range, second: code.range)) }
         let other = Self.short.scan(message)
         if let type = other.string(0), let code = other.string(1) { return .packet(Route(first: type.range, second: code.range)) }
+        let answer = Self.answer.scan(message)
         // The answer to a text PING, repeated every ten seconds.
-        if other[2] != nil { return .heartbeat }
-        let error = Self.error.scan(message)
-        guard error[0] != nil || error[1] != nil else { return .unrouted }
-        let words = [error[0], error[1]].compactMap(\.self).map { message.text($0) }.joined(separator: " ")
+        if answer[0] != nil { return .heartbeat }
+        guard answer[1] != nil || answer[2] != nil else { return .unrouted }
+        let words = [answer[1], answer[2]].compactMap(\.self).map { message.text($0) }.joined(separator: " ")
         return .ack(Acknowledgement(.rejected(words)))
     }
 

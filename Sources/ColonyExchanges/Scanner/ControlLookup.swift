@@ -30,40 +30,54 @@ extension UnsafeRawBufferPointer {
         elements(at: path).compactMap { element in element.kind == .string || element.kind == .number ? text(element) : nil }
     }
 
+    /// The same for the array that fills `range`.
+    package func texts(inArray range: Range<Int>) -> [String] {
+        guard !range.isEmpty, self[range.lowerBound] == 0x5B else { return [] }
+        return items(of: range).compactMap { $0.value.kind == .string || $0.value.kind == .number ? text($0.value) : nil }
+    }
+
     /// The elements of the array at `path`; their ranges count from the first byte of this message.
     package func elements(at path: FieldPath) -> [FieldValue] {
         guard let array = value(path), array.kind == .array else { return [] }
-        return elements(of: array.range)
+        return items(of: array.range).map(\.value)
     }
 
-    private func elements(of range: Range<Int>) -> [FieldValue] {
-        let array = UnsafeRawBufferPointer(rebasing: self[range])
-        guard let base = array.baseAddress else { return [] }
-        var result: [FieldValue] = []
-        var cursor = ScanCursor(base: base, end: array.count)
-        cursor.at = 1
-        while let first = cursor.next(), first != 0x5D {
-            let start = cursor.at
-            let isContainer = first == 0x7B || first == 0x5B
-            guard isContainer ? cursor.validateContainer(depth: 0) : cursor.validateScalar(first) else { return result }
-            let inset = first == 0x22 ? 1 : 0
-            let kind: FieldValue.Kind =
-                switch first {
-                case 0x22: .string
-                case 0x7B: .object
-                case 0x5B: .array
-                case 0x74: .true
-                case 0x66: .false
-                case 0x6E: .null
-                default: .number
-                }
-            let hasEscapes = inset == 1 && array.position(of: 0x5C, in: start..<cursor.at) != nil
-            result.append(
-                FieldValue(
-                    start: range.lowerBound + start + inset, end: range.lowerBound + cursor.at - inset, kind: kind, hasEscapes: hasEscapes))
-            guard let separator = cursor.next(), separator == 0x2C else { return result }
+    /// The names (decoded) and values of the object at `path`, in order.
+    package func members(at path: FieldPath) -> [(name: String, value: FieldValue)] {
+        guard let object = value(path), object.kind == .object else { return [] }
+        return items(of: object.range).map { ($0.name ?? "", $0.value) }
+    }
+
+    /// What a container holds that was found by a scan; ends early where it is malformed.
+    private func items(of range: Range<Int>) -> [(name: String?, value: FieldValue)] {
+        let container = UnsafeRawBufferPointer(rebasing: self[range])
+        guard let base = container.baseAddress else { return [] }
+        var result: [(name: String?, value: FieldValue)] = []
+        var cursor = ScanCursor(base: base, end: container.count)
+        let isObject = cursor.next() == 0x7B
+        repeat {
             cursor.at += 1
-        }
+            var name: String?
+            if isObject {
+                guard cursor.next() == 0x22, let key = item(of: container, &cursor), cursor.next() == 0x3A else { return result }
+                name = container.text(key)
+                cursor.at += 1
+            }
+            guard var value = item(of: container, &cursor) else { return result }
+            value.start += range.lowerBound
+            value.end += range.lowerBound
+            result.append((name, value))
+        } while cursor.next() == 0x2C
         return result
+    }
+
+    /// Reads one value of a container.
+    private func item(of container: UnsafeRawBufferPointer, _ cursor: inout ScanCursor) -> FieldValue? {
+        guard let first = cursor.next(), let kind = FieldValue.Kind(first: first) else { return nil }
+        let start = cursor.at
+        guard kind == .object || kind == .array ? cursor.validateContainer(depth: 0) : cursor.validateScalar(first) else { return nil }
+        guard kind == .string else { return FieldValue(start: start, end: cursor.at, kind: kind) }
+        let hasEscapes = container.position(of: 0x5C, in: start..<cursor.at) != nil
+        return FieldValue(start: start + 1, end: cursor.at - 1, kind: kind, hasEscapes: hasEscapes)
     }
 }

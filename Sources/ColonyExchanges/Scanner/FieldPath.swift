@@ -11,7 +11,6 @@ package struct FieldPath: Sendable, Equatable, ExpressibleByArrayLiteral {
         /// The element before the last one; only as the last step.
         case secondLast
         /// All elements of an array: the value is the first one found, and `FieldValue.differs` tells whether another was not equal.
-        /// Once in a path.
         case each
 
         package init(stringLiteral value: String) { self = .key(value) }
@@ -21,6 +20,15 @@ package struct FieldPath: Sendable, Equatable, ExpressibleByArrayLiteral {
     package static let maximumDepth = 6
 
     package let steps: [Step]
+    /// Only where the value begins and of what kind it is: the scan need not read it. The range of such a value is empty.
+    package private(set) var isStartOnly = false
+
+    /// The start of the value at `path`: tells whether it is there, however long it is.
+    package static func start(of path: FieldPath) -> FieldPath {
+        var result = path
+        result.isStartOnly = true
+        return result
+    }
 
     package init(arrayLiteral elements: Step...) {
         self.init(steps: elements)
@@ -71,7 +79,6 @@ package struct FieldPath: Sendable, Equatable, ExpressibleByArrayLiteral {
     private static func complaint(about steps: [Step]) -> String? {
         if steps.isEmpty { return "no steps" }
         if steps.count > maximumDepth { return "more than \(maximumDepth) steps" }
-        if steps.count(where: { $0 == .each }) > 1 { return "more than one step for all elements" }
         if steps.dropLast().contains(where: { $0 == .last || $0 == .secondLast }) { return "a step after the last element" }
         return nil
     }

@@ -72,7 +72,24 @@ package enum ScanProblem: String, Sendable {
 
 /// One value of a message: its raw bytes are those of `range`, without the quotes of a string.
 package struct FieldValue: Sendable, Equatable {
-    package enum Kind: UInt8, Sendable { case absent, string, number, object, array, `true`, `false`, null }
+    package enum Kind: UInt8, Sendable {
+        case absent, string, number, object, array, `true`, `false`, null
+
+        /// The kind of a value that begins with `first`.
+        @inline(__always)
+        init?(first: UInt8) {
+            switch first {
+            case 0x22: self = .string
+            case 0x7B: self = .object
+            case 0x5B: self = .array
+            case 0x74: self = .true
+            case 0x66: self = .false
+            case 0x6E: self = .null
+            case 0x2D, 0x30...0x39: self = .number
+            default: return nil
+            }
+        }
+    }
 
     package internal(set) var start = 0
     package internal(set) var end = 0

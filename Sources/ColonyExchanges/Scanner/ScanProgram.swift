@@ -13,10 +13,14 @@ final class ScanProgram: @unchecked Sendable {
         var key: UInt8 = 0
         var index: UInt8 = 0
         var each: UInt8 = 0
+        /// The first step for all elements of a field's path.
+        var outerEach: UInt8 = 0
         var last: UInt8 = 0
         var secondLast: UInt8 = 0
         /// The field's path has ended: the value at this depth is the one.
         var ends: UInt8 = 0
+        /// Those of `ends` that want the start of the value only.
+        var starts: UInt8 = 0
 
         var inArray: UInt8 {
             @inline(__always) get { index | each | last | secondLast }
@@ -62,12 +66,15 @@ final class ScanProgram: @unchecked Sendable {
                 case .index(let index):
                     levels[depth].index |= bit
                     steps[field * Self.stride + depth].index = index
-                case .each: levels[depth].each |= bit
+                case .each:
+                    levels[depth].each |= bit
+                    if !path.steps[..<depth].contains(.each) { levels[depth].outerEach |= bit }
                 case .last: levels[depth].last |= bit
                 case .secondLast: levels[depth].secondLast |= bit
                 }
             }
             levels[path.steps.count].ends |= bit
+            if path.isStartOnly { levels[path.steps.count].starts |= bit }
         }
     }
 

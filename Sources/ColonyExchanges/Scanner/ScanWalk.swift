@@ -52,14 +52,8 @@ struct ScanWalk {
             result = FieldValue(start: start, end: cursor.at, kind: .array)
             return true
         default:
+            guard let kind = FieldValue.Kind(first: first) else { return cursor.fail(.unexpectedByte) }
             guard cursor.validateScalar(first) else { return false }
-            let kind: FieldValue.Kind =
-                switch first {
-                case 0x74: .true
-                case 0x66: .false
-                case 0x6E: .null
-                default: .number
-                }
             result = FieldValue(start: start, end: cursor.at, kind: kind)
             return true
         }
@@ -146,7 +140,7 @@ struct ScanWalk {
         if previous.kind != .absent, tails & level.secondLast != 0 {
             guard record(tails & level.secondLast, previous) else { return false }
         }
-        pending &= ~(active & level.each & seen)
+        pending &= ~(active & level.outerEach & seen)
         return pending != 0 || strict
     }
 
@@ -194,10 +188,18 @@ struct ScanWalk {
     /// Reads one value and notes it for those of `fields` whose path ends here.
     @inline(__always)
     private mutating func take(_ fields: UInt8, depth: Int) -> Bool {
+        let starting = fields & levels[depth].starts
+        if starting != 0 { guard noteStart(starting) else { return false } }
         var result = FieldValue()
         guard value(fields, depth: depth, into: &result) else { return false }
-        let ending = fields & levels[depth].ends
+        let ending = fields & levels[depth].ends & ~starting
         return ending == 0 ? true : record(ending, result)
+    }
+
+    private mutating func noteStart(_ fields: UInt8) -> Bool {
+        guard let first = cursor.next() else { return false }
+        guard let kind = FieldValue.Kind(first: first) else { return cursor.fail(.unexpectedByte) }
+        return record(fields, FieldValue(start: cursor.at, end: cursor.at, kind: kind))
     }
 
     /// Notes the value of `fields`; false when nothing is left to look for.

@@ -3,7 +3,7 @@
 /// Every decision of section 6 of the coordination contract, without clock, randomness or I/O: events in, actions out. The shell performs the
 /// actions in order and calls `handle(.timer)` when `wakeAt` has come.
 public struct FeedMachine: Sendable {
-    public let policy: FeedPolicy
+    public var policy: FeedPolicy
     public let incarnation: Incarnation
     public private(set) var rank: Int?
     /// A worker of another host to hand over to when this one cannot reach the exchange.
@@ -201,6 +201,7 @@ public struct FeedMachine: Sendable {
 
     private mutating func place(_ rank: Int?, _ alternate: String?, _ actions: inout [Action]) {
         guard stopRequest == nil else { return }
+        let changed = rank != self.rank
         self.rank = rank
         self.alternate = alternate
         switch state {
@@ -209,6 +210,11 @@ public struct FeedMachine: Sendable {
             actions.append(.observe)
         case .watching where !(rank.map { $0 <= 2 } ?? false):
             state = .idle
+        case .watching(var watching) where changed && watching.claimAt != nil:
+            // The turn among the claimants is another one.
+            watching.claimAt = nil
+            state = .watching(watching)
+            actions.append(.observe)
         default: break
         }
     }

@@ -20,6 +20,6 @@ public struct FunctionLibrary: Sendable, Hashable {
     ///
     /// Throws what Redis answers: `.noPermission` where the user lacks `function|load`, `.other` before Redis 7.0 (no functions).
     public func load(on connection: RedisConnection, timeout: Duration = .seconds(5)) async throws(RedisError) {
-        _ = try await connection.send(["FUNCTION", "LOAD", "REPLACE", .string(source)], timeout: timeout)
+        try await connection.loadFunctionLibrary(source, timeout: timeout)
     }
 }

@@ -793,7 +793,8 @@ local function trim(keys, args)
                 removed = removed + gone
             end
             if gone > 0 then late_groups(reply, stream, min_ms) end
-            if length == gone and top_of(stream).ms < forget_ms and not redis.pcall('UNLINK', stream).err then
+            -- Workers may lack the right to UNLINK: then the empty stream stays, and stays registered.
+            if length == gone and top_of(stream).ms < forget_ms and redis.pcall('UNLINK', stream) == 1 then
                 redis.call('HDEL', keys[1], stream)
                 forgotten = forgotten + 1
             end

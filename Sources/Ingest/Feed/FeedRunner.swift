@@ -166,6 +166,9 @@ package final class FeedRunner {
         }
     }
 
+    /// Whether a record nobody ever held may be claimed without being observed first.
+    package func setClaimsUnknownAtOnce(_ flag: Bool) { machine.policy.claimsUnknownAtOnce = flag }
+
     // MARK: Actions
 
     private func perform(_ action: FeedMachine.Action) {

@@ -11,6 +11,8 @@ enum TemporaryDirectory {
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
+    static func removeFile(_ path: String) { unlink(path) }
+
     /// Removes the directory and the certificate in it. What others put there stays, and with it the directory.
     static func remove(_ path: String) {
         unlink(path + "/ca.pem")

@@ -22,17 +22,19 @@ package final class ExchangeSimulator: Sendable {
     private let listener: any Channel
     private let group: MultiThreadedEventLoopGroup
     private let flusher: RepeatedTask
+    private let control: (any Channel)?
     private let temporaryDirectory: String?
     private let stopping = Mutex(false)
 
     private init(
-        core: SimulatorCore, listener: any Channel, group: MultiThreadedEventLoopGroup, port: Int, caFile: String?,
+        core: SimulatorCore, listener: any Channel, control: (any Channel)?, group: MultiThreadedEventLoopGroup, port: Int, caFile: String?,
         temporaryDirectory: String?
     ) {
         self.core = core
         self.configuration = core.configuration
         self.truth = core.truth
         self.listener = listener
+        self.control = control
         self.group = group
         self.port = port
         self.caFile = caFile
@@ -69,18 +71,23 @@ package final class ExchangeSimulator: Sendable {
                     channel.eventLoop.makeCompletedFuture { try configure(channel, core: core, tls: context) }
                 }
                 .bind(host: configuration.host, port: configuration.port).get()
+            let control = try await ControlServer.start(configuration.control, core: core, group: group)
             let port = listener.localAddress?.port ?? configuration.port
             truth.add(
                 .start, [("seed", .unsigned(configuration.seed)), ("port", .number(Int64(port))), ("tls", .flag(configuration.isTLS))])
             logger?.info("Simulator listens", metadata: ["port": "\(port)", "tls": "\(configuration.isTLS)"])
             return ExchangeSimulator(
-                core: core, listener: listener, group: group, port: port, caFile: tls?.caFile, temporaryDirectory: temporary)
+                core: core, listener: listener, control: control, group: group, port: port, caFile: tls?.caFile,
+                temporaryDirectory: temporary)
         } catch {
             try await group.shutdownGracefully()
             if let temporary { TemporaryDirectory.remove(temporary) }
             throw bindError(error, configuration)
         }
     }
+
+    /// The port of the control socket; nil without one on TCP.
+    package var controlPort: Int? { control?.localAddress?.port }
 
     /// The address of an exchange: scheme, `localhost`, port, exchange id and the path of the exchange's own URL.
     package func url(_ exchange: String) throws(SimulatorError) -> String {
@@ -95,6 +102,9 @@ package final class ExchangeSimulator: Sendable {
         if let own, !own.isEmpty, served.dialect.serves(path: String(own.prefix { $0 != "?" })) { path = String(own) }
         return "\(configuration.isTLS ? "wss" : "ws")://\(urlHost):\(port)/\(id)\(path)"
     }
+
+    /// The exchange ids served, sorted.
+    package var exchanges: [String] { core.exchanges.keys.sorted() }
 
     private var urlHost: String { ["127.0.0.1", "::1", "0.0.0.0", "::"].contains(configuration.host) ? "localhost" : configuration.host }
 
@@ -120,6 +130,8 @@ package final class ExchangeSimulator: Sendable {
         }
         guard isFirst else { return }
         try await listener.close()
+        try await control?.close()
+        if case .unix(let path) = configuration.control { TemporaryDirectory.removeFile(path) }
         for channel in core.beginStop() { try await channel.closeFuture.get() }
         flusher.cancel()
         truth.close()

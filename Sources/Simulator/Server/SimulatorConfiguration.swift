@@ -48,6 +48,10 @@ package struct SimulatorConfiguration: Sendable {
     package var truthMemory = 20_000
     package var truthClock = TruthClock.system
     package var control = Control.none
+    /// Recordings played instead of made-up data; one per exchange.
+    package var replays: [ReplayPlan] = []
+    /// Exchanges that are a benchmark's source; one plan per exchange.
+    package var sources: [SourcePlan] = []
     /// Event loop threads.
     package var threads = 1
 

@@ -10,6 +10,14 @@ final class SimulatorCore: Sendable {
         var dialect: any ServerDialect
         var rules: ServerRules
         var listings: Listings
+        var program: Program
+    }
+
+    /// Where an exchange's data come from.
+    enum Program: Sendable {
+        case market
+        case replay(Recording, ReplayPlan)
+        case source(SourcePlan)
     }
 
     /// What becomes of a request to upgrade.
@@ -49,11 +57,15 @@ final class SimulatorCore: Sendable {
             exchanges[id] = Exchange(
                 id: id, dialect: dialect, rules: rules.scaled(by: configuration.heartbeatFactor),
                 listings: Listings(
-                    configuration.market.symbols[id] ?? dialect.listings, acceptsAny: configuration.market.acceptsAnySymbol))
+                    configuration.market.symbols[id] ?? dialect.listings, acceptsAny: configuration.market.acceptsAnySymbol),
+                program: try Self.program(id, configuration, packing: rules.packing))
         }
         self.configuration = configuration
         self.exchanges = exchanges
         self.truth = truth
+        for id in configuration.replays.map(\.exchange) + configuration.sources.map(\.exchange) where exchanges[id] == nil {
+            throw SimulatorError(.configuration, "a recording or source is configured for '\(id)', which is not served")
+        }
         var state = State()
         for (exchange, fault) in configuration.faults {
             guard fault.isStanding else {
@@ -65,6 +77,29 @@ final class SimulatorCore: Sendable {
             for id in exchange == "*" ? Array(exchanges.keys) : [exchange] { state.standing[id, default: StandingFaults()].apply(fault) }
         }
         self.state = Mutex(state)
+    }
+
+    private static func program(
+        _ id: String, _ configuration: SimulatorConfiguration, packing: ServerRules.Packing
+    ) throws(SimulatorError) -> Program {
+        let replays = configuration.replays.filter { $0.exchange == id }
+        let sources = configuration.sources.filter { $0.exchange == id }
+        guard replays.count + sources.count < 2 else {
+            throw SimulatorError(.configuration, "'\(id)' can play one recording or be one source, not several")
+        }
+        if let plan = replays.first {
+            if case .factor(let factor) = plan.pace, !(factor > 0) {
+                throw SimulatorError(.configuration, "the pace \(factor) of the recording for '\(id)' must be above 0")
+            }
+            return .replay(try Recording(path: plan.file, packing: packing), plan)
+        }
+        if let plan = sources.first {
+            if let rate = plan.rate, !(rate > 0) {
+                throw SimulatorError(.configuration, "the rate \(rate) of the source for '\(id)' must be above 0")
+            }
+            return .source(plan)
+        }
+        return .market
     }
 
     /// The next number of a data message.

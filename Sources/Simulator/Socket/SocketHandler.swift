@@ -36,12 +36,15 @@ final class SocketHandler: ChannelInboundHandler {
     private var needsFlush = false
     private var ending: (cause: SocketSession.Cause, code: UInt16, reason: String)?
     private var closingBoot: Int64 = 0
+    private var program: (any SocketProgram)?
+    private var isPumping = false
     private var packets: UInt64 = 0
     private var flushed: UInt64 = 0
 
     /// A wake-up sooner than this is put off: timers that follow each other closer cost more than they give.
     private static let granularity = TimeAmount.microseconds(500)
     private static let closeTimeout = TimeAmount.seconds(1)
+    private static let pumpTurns = 1024
 
     init(core: SimulatorCore, exchange: SimulatorCore.Exchange, number: UInt64, request: RequestTarget) {
         self.core = core
@@ -49,9 +52,17 @@ final class SocketHandler: ChannelInboundHandler {
         self.number = number
         self.request = request.text
         packer = Packer(packing: exchange.rules.packing)
+        switch exchange.program {
+        case .market: program = nil
+        case .replay(let recording, let plan): program = ReplayProgram(recording: recording, plan: plan)
+        case .source(let plan):
+            program = SourceProgram(
+                plan: plan, dialect: exchange.dialect, packer: packer, socket: number, isTLS: core.configuration.isTLS)
+        }
+        let hasProgram = program != nil
         let settings = SocketSettings(
             number: number, path: request.path, query: request.query, listings: exchange.listings, seed: core.configuration.seed,
-            rate: core.configuration.market.messagesPerSecond, minimumBytes: core.configuration.market.minimumBytes)
+            rate: hasProgram ? 0 : core.configuration.market.messagesPerSecond, minimumBytes: core.configuration.market.minimumBytes)
         session = SocketSession(settings, dialect: exchange.dialect, rules: exchange.rules, faults: core.standingFaults(of: exchange.id))
     }
 
@@ -81,7 +92,9 @@ final class SocketHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard let event = assembler.take(unwrapInboundIn(data)) else { return }
         switch (phase, event) {
-        case (.open, .message(let message)): perform(session.received(message, moment(context)), context)
+        case (.open, .message(let message)):
+            perform(session.received(message, moment(context)), context)
+            program?.began(now: context.eventLoop.now)
         case (.open, .ping(let payload)): perform(session.receivedPing(payload, moment(context)), context)
         case (.open, .pong(let payload)): perform(session.receivedPong(payload, moment(context)), context)
         case (.open, .close(let code, let reason)):
@@ -103,7 +116,8 @@ final class SocketHandler: ChannelInboundHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { wake(context) }
+        // While the program writes, its own loop looks at the writability.
+        if context.channel.isWritable && !isPumping { wake(context) }
         context.fireChannelWritabilityChanged()
     }
 
@@ -155,14 +169,11 @@ final class SocketHandler: ChannelInboundHandler {
 
     /// Flushes what was written and asks for the next wake-up.
     private func settle(_ context: ChannelHandlerContext) {
-        if needsFlush {
-            needsFlush = false
-            context.flush()
-        }
-        guard phase == .open, let wake = session.wakeUp else { return }
-        if let timer, timer.deadline <= wake { return }
+        pump(context)
+        flushNow(context)
+        guard phase == .open, let deadline = nextWake(context) else { return }
+        if let timer, timer.deadline <= deadline { return }
         timer?.scheduled.cancel()
-        let deadline = max(wake, context.eventLoop.now + Self.granularity)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         timer = (
             deadline,
@@ -174,17 +185,29 @@ final class SocketHandler: ChannelInboundHandler {
         )
     }
 
+    private func nextWake(_ context: ChannelHandlerContext) -> NIODeadline? {
+        let now = context.eventLoop.now
+        let ofSession = session.wakeUp.map { max($0, now + Self.granularity) }
+        // A peer that takes nothing wakes the program by becoming writable.
+        guard session.allowsData, context.channel.isWritable, let ofProgram = program?.wakeUp(now: now) else { return ofSession }
+        return ofSession.map { min($0, ofProgram) } ?? ofProgram
+    }
+
     private func perform(_ actions: [SocketSession.Action], _ context: ChannelHandlerContext) {
         guard phase == .open else { return }
         let lastPacket = actions.lastIndex { if case .packet = $0 { true } else { false } }
         for (index, action) in actions.enumerated() {
             switch action {
-            case .send(let message): write(message, context, promise: nil)
+            case .send(let message):
+                if isAnswering { write(message, context, promise: nil) }
             case .sendPing(let payload): writeControl(.ping, Array(payload.utf8), context)
             case .sendPong(let payload): writeControl(.pong, payload, context)
             case .packet(let packet): send(packet, context, isLast: index == lastPacket)
             case .withhold(let packet): record(.withheld, packet)
-            case .subscribed(let subscription): record(.subscribe, subscription)
+            case .subscribed(let subscription):
+                record(.subscribe, subscription)
+                program?.subscribed(subscription, session.view(moment(context)))
+                program?.began(now: context.eventLoop.now)
             case .unsubscribed(let subscription): record(.unsubscribe, subscription)
             case .sendRaw(let bytes): writeBelowFrames(bytes, context)
             case .freeze: setFrozen(true, context)
@@ -197,6 +220,71 @@ final class SocketHandler: ChannelInboundHandler {
                 reset(midFrame: midFrame, context)
             }
         }
+    }
+
+    /// A client of a bare recording hears nothing else.
+    private var isAnswering: Bool {
+        if case .replay(_, let plan) = exchange.program { plan.answers } else { true }
+    }
+
+    /// Sends of the program what is due and what the peer takes.
+    private func pump(_ context: ChannelHandlerContext) {
+        guard program != nil, phase == .open, session.allowsData, !isPumping else { return }
+        isPumping = true
+        defer { isPumping = false }
+        // Other sockets of the loop get their turn after so many writes.
+        for turn in 1...Self.pumpTurns {
+            guard context.channel.isWritable, let item = program?.next(now: context.eventLoop.now, boot: core.truth.clock.boot()) else {
+                break
+            }
+            play(item, context)
+            guard phase == .open else { return }
+            if turn % 64 == 0 { flushNow(context) }
+        }
+        flushNow(context)
+    }
+
+    private func play(_ item: ProgramItem, _ context: ChannelHandlerContext) {
+        switch item {
+        case .recorded(let message):
+            packets += 1
+            core.truth.add(
+                .packet, exchange: exchange.id, socket: number,
+                [
+                    ("channel", .text("")), ("symbol", .text("")), ("n", .unsigned(core.nextNumber())),
+                    ("bytes", .number(Int64(message.plainBytes))), ("fnv", .text(FNV1a.text(message.plainHash))),
+                ])
+            write(message, context)
+        case .frames(let buffer, let last):
+            let promise = context.eventLoop.makePromise(of: Void.self)
+            promise.futureResult.assumeIsolated().whenSuccess { self.flushed = max(self.flushed, last) }
+            writeBelowFrames(buffer, context, promise: promise)
+        case .close:
+            let close = Close(code: 1001, reason: "the recording is over")
+            session.closed()
+            noteEnding(.rule, code: close.code, reason: close.reason)
+            begin(close, context)
+        }
+    }
+
+    private func write(_ message: RecordedMessage, _ context: ChannelHandlerContext) {
+        guard message.isPacked else {
+            write(ServerMessage(binary: message.bytes), context, promise: nil)
+            return
+        }
+        var payload = context.channel.allocator.buffer(capacity: message.bytes.count + 10)
+        payload.moveWriterIndex(to: 10)
+        payload.moveReaderIndex(to: 10)
+        payload.writeBytes(message.bytes)
+        context.write(
+            wrapOutboundOut(WebSocketFrame(fin: true, opcode: message.isBinary ? .binary : .text, data: payload)), promise: nil)
+        needsFlush = true
+    }
+
+    private func flushNow(_ context: ChannelHandlerContext) {
+        guard needsFlush else { return }
+        needsFlush = false
+        context.flush()
     }
 
     private func send(_ packet: SocketSession.Packet, _ context: ChannelHandlerContext, isLast: Bool) {
@@ -341,12 +429,20 @@ final class SocketHandler: ChannelInboundHandler {
 
     /// Writes bytes as they are, behind the frame encoder.
     private func writeBelowFrames(_ bytes: [UInt8], _ context: ChannelHandlerContext) {
-        guard !isFrozen else { return }
+        writeBelowFrames(ByteBuffer(bytes: bytes), context, promise: nil)
+    }
+
+    private func writeBelowFrames(_ bytes: ByteBuffer, _ context: ChannelHandlerContext, promise: EventLoopPromise<Void>?) {
+        guard !isFrozen else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
         do {
             let encoder = try context.pipeline.syncOperations.context(handlerType: WebSocketFrameEncoder.self)
-            encoder.write(NIOAny(ByteBuffer(bytes: bytes)), promise: nil)
+            encoder.write(NIOAny(bytes), promise: promise)
             needsFlush = true
         } catch {
+            promise?.fail(error)
             noteEnding(.transport, code: 0, reason: "no frame encoder in the pipeline: \(error)")
             closeChannel(context)
         }
@@ -372,6 +468,12 @@ final class SocketHandler: ChannelInboundHandler {
         timer = nil
         guard core.closed(number, channel: context.channel) else { return }
         let ending = ending ?? (.transport, 0, "handler removed")
+        if let sent = program?.sent {
+            packets = sent.count
+            core.truth.add(
+                .source, exchange: exchange.id, socket: number,
+                [("first", .unsigned(sent.first)), ("last", .unsigned(sent.last)), ("packets", .unsigned(sent.count))])
+        }
         core.truth.add(
             .close, exchange: exchange.id, socket: number,
             [

@@ -185,6 +185,9 @@ package struct SocketSession {
         return actions
     }
 
+    /// Data may be sent as far as faults are concerned.
+    package var allowsData: Bool { !isOver && !standing.isMute && !standing.isWithoutData && !standing.isHalfOpen }
+
     /// The shell closed the socket, or saw it close.
     package mutating func closed() { isOver = true }
 
@@ -198,7 +201,7 @@ package struct SocketSession {
         }
     }
 
-    private func view(_ moment: Moment) -> SocketView {
+    package func view(_ moment: Moment) -> SocketView {
         SocketView(
             number: settings.number, path: settings.path, query: settings.query, subscriptions: subscriptions, listings: settings.listings,
             wallMilliseconds: moment.wallMilliseconds, messagesSent: messagesSent)

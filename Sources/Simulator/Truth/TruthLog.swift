@@ -154,7 +154,7 @@ package final class TruthLog: Sendable {
             summary.packets += 1
             summary.bytes += record.number("bytes") ?? 0
         case .source:
-            if let first = record.number("first"), let last = record.number("last"), last >= first { summary.packets += last - first + 1 }
+            summary.packets += record.number("packets") ?? 0
         case .start, .subscribe, .unsubscribe, .withheld, .fault, .summary: break
         }
         state.summaries[record.exchange] = summary

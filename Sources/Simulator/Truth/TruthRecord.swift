@@ -18,7 +18,7 @@
 /// | `subscribe`, `unsubscribe` | `exchange`, `socket`, `channel`, `symbol` (Colony's names), `key` (the exchange's own name of the topic) |
 /// | `packet` | `exchange`, `socket`, `channel`, `symbol`, `n` (the number inside the payload, unique in this simulator and increasing per socket), `bytes`, `fnv` (64-bit FNV-1a as 16 hexadecimal digits); size and hash are those of the message as the client sees it after decompression. `again`: true on the second copy of a duplicated message. A recorded message (replay) has an empty channel and symbol. The line says that the message was given to the socket; what the client can have got is told by `flushed` of the `close` line |
 /// | `withheld` | as `packet`, for a message whose number was spent but that was not sent (sequence hole) |
-/// | `source` | `exchange`, `socket`, `first`, `last`: numbers of the messages of a benchmark source, written when the socket closes |
+/// | `source` | `exchange`, `socket`, `first`, `last` (numbers), `packets`: what a benchmark source sent, written when the socket closes |
 /// | `fault` | `exchange` (`*`: all), `fault` (the command) |
 /// | `close` | `exchange`, `socket`, `cause` (`client`, `rule`, `fault`, `violation`, `stop`, `transport`), `reason`, `code` (of the close frame; 0: none), `packets` (sent), `flushed` (number of the last data message known to be with the kernel), `closing` (boot time of the first close frame, either way; 0: none). Written when the TCP connection is gone |
 /// | `summary` | `exchange`, `sockets` (opened), `mostOpen` (at once, exact), `refused`, `packets`, `bytes`, `cuts` (closed by rule); one per exchange at the end |

@@ -75,7 +75,7 @@ struct FieldScannerPropertyTests {
                     break
                 }
                 let index = Int.random(in: 0..<array.count, using: &random)
-                let isEach = choice == 1 && !steps.contains(.each)
+                let isEach = choice == 1
                 steps.append(isEach ? .each : .index(index))
                 here = array[isEach ? 0 : index]
             } else {

@@ -64,6 +64,29 @@ struct FieldScannerTests {
         #expect(scan(#"{"data":[]}"#, ["data", .each, "symbol"]).values == [nil])
     }
 
+    @Test("all elements of arrays in arrays are compared")
+    func nestedElements() {
+        func differs(_ text: String) -> Bool? {
+            Array(text.utf8).withUnsafeBytes { FieldScanner(["e", .each, "t", .each, "p"], strict: true).scan($0)[0]?.differs }
+        }
+        #expect(differs(#"{"e":[{"t":[{"p":"A"},{"p":"A"}]},{"t":[]},{"t":[{"p":"A"}]}]}"#) == false)
+        #expect(differs(#"{"e":[{"t":[{"p":"A"}]},{"t":[{"p":"B"}]}]}"#) == true)
+        #expect(differs(#"{"e":[{"t":[{"p":"A"},{"p":"B"}]}]}"#) == true)
+        #expect(differs(#"{"e":[{"t":[]}]}"#) == nil)
+    }
+
+    @Test("the start of a value is enough to know that it is there")
+    func startOnly() {
+        Array(#"{"a":1,"data": [this is not read"#.utf8).withUnsafeBytes { message in
+            let scan = FieldScanner(.start(of: ["data"]), ["a"]).scan(message)
+            #expect(scan.problem == nil)
+            #expect(scan[0]?.kind == .array)
+            #expect(scan[0]?.range == 15..<15)
+        }
+        #expect(scan(#"{"a":{"b":1}}"#, .start(of: ["a"]), ["a", "b"]).values == ["", "1"])
+        #expect(scan(#"{"a":x}"#, .start(of: ["a"])).problem == .unexpectedByte)
+    }
+
     @Test("the scan stops when everything is found")
     func stopsEarly() {
         #expect(scan(#"{"a":1,"b":2, this is no JSON"#, ["b"], ["a"]).problem == nil)
@@ -145,7 +168,7 @@ struct FieldScannerTests {
         #expect(try FieldPath(parsing: "data[0][12].s") == ["data", .index(0), .index(12), "s"])
         #expect(try FieldPath(parsing: "[-1]") == [.last])
         #expect(try FieldPath(parsing: "x[-2]") == ["x", .secondLast])
-        for wrong in ["", "a..b", "a[", "a[x]", "a]", "a[-1].b", "a[].b[].c", "a.b.c.d.e.f.g"] {
+        for wrong in ["", "a..b", "a[", "a[x]", "a]", "a[-1].b", "a.b.c.d.e.f.g"] {
             #expect(throws: DialectError.self) { try FieldPath(parsing: wrong) }
         }
     }

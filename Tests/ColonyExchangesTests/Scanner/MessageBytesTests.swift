@@ -60,5 +60,12 @@ struct MessageBytesTests {
             #expect(message.texts(at: ["a"]) == ["x\n", "17"])
             #expect(message.elements(at: ["b"]).isEmpty)
         }
+        with(#"{"o":{"x\u0041": [1] , "y":"z"},"e":{},"f":[]}"#) { message in
+            let found = message.members(at: ["o"])
+            #expect(found.map(\.name) == ["xA", "y"])
+            #expect(found.map { message.text($0.value) } == ["[1]", "z"])
+            #expect(message.members(at: ["e"]).isEmpty)
+            #expect(message.elements(at: ["f"]).isEmpty)
+        }
     }
 }

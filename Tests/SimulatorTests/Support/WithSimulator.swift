@@ -9,7 +9,6 @@ func withSimulator<Result>(
     configuration.exchanges = exchanges
     configuration.isTLS = tls
     configuration.market.messagesPerSecond = 0
-    configure(&configuration)
     let simulator = try await ExchangeSimulator.start(configuration)
     do {
         let result = try await body(simulator)

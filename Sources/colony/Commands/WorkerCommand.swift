@@ -1,0 +1,48 @@
+import ArgumentParser
+import Cluster
+import Logging
+
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Run worker processes on this host: hold leases, keep websockets, publish.",
+        discussion: "Joins the cluster of the configuration. SIGTERM and Ctrl-C drain: every lease is handed over, then the process ends.")
+
+    @OptionGroup var common: CommonOptions
+
+    @Option(name: .long, help: "Worker processes, restarted when they end.")
+    var processes: Int?
+
+    @Option(name: .long, help: "Stable name, unique in the cluster; processes are numbered behind it.")
+    var name: String?
+
+    @Option(name: .long, help: "Directory for the workers' logs; standard error otherwise.")
+    var logDirectory: String?
+
+    @Flag(name: .customLong("single"), help: .hidden)
+    var isSingle = false
+
+    func run() async throws {
+        var flags: [String: String] = [:]
+        if let processes { flags["worker.processes"] = String(processes) }
+        if let name { flags["worker.name"] = name }
+        let configuration = try common.load(flags).configuration
+        let logger = try common.bootstrapLogging()
+        if isSingle {
+            let worker = WorkerProcess(configuration: configuration, logger: logger)
+            _ = try await untilSignal { try await worker.run() }
+            return
+        }
+        try await WorkerProcess.check(configuration, logger: logger)
+        var arguments = ["worker", "--single", "--log-level", common.logLevel]
+        if let config = common.config { arguments += ["--config", config] }
+        if let redis = common.redis { arguments += ["--redis", redis] }
+        for setting in common.settings { arguments += ["--set", setting] }
+        var supervisor = Supervisor(
+            configuration: configuration, executable: ProcessInformation.executable, arguments: arguments, logger: logger)
+        supervisor.logDirectory = logDirectory
+        Console.print("\(configuration.worker.processes) worker process(es) '\(configuration.worker.name)-N' on \(configuration.redis.endpoint)")
+        let running = supervisor
+        _ = try await untilSignal { try await running.run() }
+    }
+}
