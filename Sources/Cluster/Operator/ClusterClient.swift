@@ -2,20 +2,18 @@ public import ColonyExchanges
 public import Coordination
 import FoundationEssentials
 import Ingest
-import NIOCore
-import NIOPosix
-public import RedisClient
+import RedisClient
 
-/// What operators' commands do with a running cluster: read its state, change what is wanted. One Redis connection.
+/// What operators' commands do with a running cluster: read its state, change what is wanted. One Redis connection, opened again when it broke.
 public struct ClusterClient: Sendable {
     public let configuration: ColonyConfiguration
-    public let redis: RedisConnection
+    let redis: OperatorLink
 
     /// Connects; throws a `ClusterError` that says what to do when Redis is not there or refuses us.
     public static func connect(_ configuration: ColonyConfiguration) async throws -> ClusterClient {
-        do {
-            let redis = try await RedisConnection.connect(
-                to: configuration.redis.endpoint, name: "colony:operator", on: MultiThreadedEventLoopGroup.singleton.next())
+        do throws(RedisError) {
+            let redis = OperatorLink(configuration.redis.endpoint)
+            _ = try await redis.open()
             return ClusterClient(configuration: configuration, redis: redis)
         } catch {
             throw ClusterError(.redis, error.description)
