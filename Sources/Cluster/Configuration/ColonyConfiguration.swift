@@ -70,6 +70,8 @@ public struct ColonyConfiguration: Sendable {
         public var proxy: WebSocketConfiguration.Proxy?
         public var headers: [String: String] = [:]
         public var firstDataWithin: Duration = .seconds(60)
+        /// What a worker of this configuration wants of the exchange when it starts; `colony subscribe` changes it from then on.
+        public var topics: [Topic] = []
 
         public init() {}
     }
