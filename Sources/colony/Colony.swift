@@ -6,14 +6,16 @@ import Glibc
 struct Colony: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "colony",
-        abstract: "Keeps market-data websockets of crypto exchanges alive with a cluster of workers, and publishes every packet onto Redis streams.",
+        abstract:
+            "Keeps market-data websockets of crypto exchanges alive with a cluster of workers, and publishes every packet onto Redis streams.",
         discussion: """
             Exit codes: 0 done, 1 ran but a promise was not kept, 64 usage or configuration, 65 exchange, channel or symbol, 69 Redis not \
             reached or refusing, 70 a part did not start, 73 name, lock or port in use, 78 Redis unfit (version, settings, rights).
             """,
         version: ProcessInformation.version,
         subcommands: [
-            UpCommand.self, WorkerCommand.self, SubscribeCommand.self, UnsubscribeCommand.self, SubscriptionsCommand.self, StatusCommand.self,
+            UpCommand.self, WorkerCommand.self, SubscribeCommand.self, UnsubscribeCommand.self, SubscriptionsCommand.self,
+            StatusCommand.self,
             TailCommand.self, ExchangeCommand.self, ConfigCommand.self,
         ])
 }

@@ -8,7 +8,11 @@ struct CommonOptions: ParsableArguments {
     @Option(name: .long, help: "Configuration file (YAML). Without it, the one `colony up` wrote while it runs.")
     var config: String?
 
-    @Option(name: .long, help: "Address of Redis: redis://host:port, rediss://.., unix:/path. No passwords here: use COLONY_REDIS_PASSWORD or redis.password_file.")
+    @Option(
+        name: .long,
+        help:
+            "Address of Redis: redis://host:port, rediss://.., unix:/path. No passwords here: use COLONY_REDIS_PASSWORD or redis.password_file."
+    )
     var redis: String?
 
     @Option(name: .customLong("set"), help: "One setting, `key=value`; may be repeated. `colony config` lists the keys.")
@@ -27,7 +31,8 @@ struct CommonOptions: ParsableArguments {
         }
         if let redis {
             if let at = redis.firstIndex(of: "@"), redis[..<at].dropFirst(8).contains(":") {
-                throw ClusterError(.configuration, "--redis holds a password, which everybody on this host could read; use COLONY_REDIS_PASSWORD")
+                throw ClusterError(
+                    .configuration, "--redis holds a password, which everybody on this host could read; use COLONY_REDIS_PASSWORD")
             }
             flags["redis.url"] = redis
         }

@@ -63,7 +63,8 @@ struct Connection {
         send(dialect.unsubscribe(topics, remaining: [], firstID: firstID))
     }
 
-    private mutating func send(_ requests: [Request]) -> [String] {
+    @discardableResult
+    mutating func send(_ requests: [Request]) -> [String] {
         requests.compactMap { request in
             var request = request
             reader.prepare(&request)

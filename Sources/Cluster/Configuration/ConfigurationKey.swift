@@ -32,7 +32,10 @@ public struct ConfigurationKey: Sendable {
         .init("namespace", "text", default: "colony", "[a-z0-9_-]+", "prefix of every Redis key") {
             $0.namespace = try Value.word($1)
         },
-        .init("redis.url", "URL", default: "redis://127.0.0.1:6379", "redis:// rediss:// unix:", "where Redis is; may hold user and password", secret: true) {
+        .init(
+            "redis.url", "URL", default: "redis://127.0.0.1:6379", "redis:// rediss:// unix:", "where Redis is; may hold user and password",
+            secret: true
+        ) {
             do throws(RedisError) {
                 $0.redis.endpoint = try RedisEndpoint(url: $1)
             } catch {
@@ -40,13 +43,16 @@ public struct ConfigurationKey: Sendable {
             }
         },
         .init("redis.username", "text", default: "", "an ACL user", "user to authenticate as") { $0.redis.endpoint.username = $1 },
-        .init("redis.password_file", "path", default: "", "a readable file", "file that holds the password, without it being seen elsewhere") {
+        .init(
+            "redis.password_file", "path", default: "", "a readable file", "file that holds the password, without it being seen elsewhere"
+        ) {
             $0.redis.endpoint.password = try Value.secret(file: $1)
         },
         .init("redis.password", "text", default: "", "any", "password; only from environment or file, never as a flag", secret: true) {
             $0.redis.endpoint.password = $1
         },
-        .init("redis.tls.roots", "path", default: "the system's", "a PEM file", "authorities to trust at rediss://") { configuration, value in
+        .init("redis.tls.roots", "path", default: "the system's", "a PEM file", "authorities to trust at rediss://") {
+            configuration, value in
             var tls = configuration.redis.endpoint.tls ?? RedisEndpoint.TLS()
             tls.rootsFile = value
             configuration.redis.endpoint.tls = tls
@@ -85,7 +91,10 @@ public struct ConfigurationKey: Sendable {
         .init("lease.renew_timeout", "duration", default: "800ms", "50ms..1m", "Q: a renewal without answer is given up") {
             $0.lease.renewTimeout = try Value.duration($1, .milliseconds(50)...(.seconds(60)))
         },
-        .init("lease.self_fence", "duration", default: "4500ms", "500ms..5m", "H: the producer closes so long after its last confirmed renewal") {
+        .init(
+            "lease.self_fence", "duration", default: "4500ms", "500ms..5m",
+            "H: the producer closes so long after its last confirmed renewal"
+        ) {
             $0.lease.selfFence = try Value.duration($1, .milliseconds(500)...(.seconds(300)))
         },
         .init("lease.close_slack", "duration", default: "750ms", "50ms..1m", "K: time to close, then the dead-man timer fires") {
@@ -108,11 +117,22 @@ public struct ConfigurationKey: Sendable {
             $0.worker.stateDirectory = $1
         },
         .init("worker.weight", "number", default: "1", "0.01..1000", "share of the feeds relative to other workers") {
-            guard let weight = Double($1), (0.01...1000).contains(weight) else { throw ConfigurationComplaint("is not a number from 0.01 to 1000") }
+            guard let weight = Double($1), (0.01...1000).contains(weight) else {
+                throw ConfigurationComplaint("is not a number from 0.01 to 1000")
+            }
             $0.worker.weight = weight
         },
         .init("drain.limit", "duration", default: "500ms", "100ms..1m", "a drain takes no longer") {
             $0.drainLimit = try Value.duration($1, .milliseconds(100)...(.seconds(60)))
+        },
+        .init("placement.settle", "duration", default: "3s", "0s..1m", "a worker that joins counts after this time") {
+            $0.placement.settle = try Value.duration($1, .zero...(.seconds(60)))
+        },
+        .init("placement.round", "duration", default: "60s", "1s..1h", "least time between rounds of moves for balance") {
+            $0.placement.round = try Value.duration($1, .seconds(1)...(.seconds(3600)))
+        },
+        .init("placement.min_residence", "duration", default: "10m", "0s..1d", "no feed is moved for balance sooner after it came") {
+            $0.placement.minimumResidence = try Value.duration($1, .zero...(.seconds(86_400)))
         },
         .init("ring.bytes", "bytes", default: "64MB", "1MB..16GB", "memory of one feed for packets that are not yet durable") {
             $0.ringBytes = try Value.bytes($1, (1 << 20)...(16 << 30))

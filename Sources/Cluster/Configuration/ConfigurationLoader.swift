@@ -5,7 +5,10 @@ import Yams
 
 /// Where a value came from.
 public enum ConfigurationOrigin: Sendable, Equatable, CustomStringConvertible {
-    case flag, environment(String), file(String), byDefault
+    case flag
+    case environment(String)
+    case file(String)
+    case byDefault
 
     public var description: String {
         switch self {
@@ -95,7 +98,17 @@ public struct ConfigurationLoader: Sendable {
         }
         for (name, value) in own where name.hasPrefix("\(prefix)retention.channels.") {
             let channel = String(name.dropFirst(prefix.count + 19))
-            try check(name, value, .file(file ?? ""), isSecret: false) { exchange.channelMaxlen[channel] = try Value.integer(value, 1...1_000_000_000) }
+            try check(name, value, .file(file ?? ""), isSecret: false) {
+                exchange.channelMaxlen[channel] = try Value.integer(value, 1...1_000_000_000)
+            }
+            isSet = true
+        }
+        for (name, value) in own.sorted(by: { $0.key < $1.key }) where name.hasPrefix("\(prefix)topics.") {
+            let words = value.split(separator: " ")
+            guard words.count == 2 else {
+                throw ClusterError(.configuration, "\(name) '\(value)' (file \(file ?? "")) is not '<channel> <symbol>', e.g. 'trade BTCUSDT'")
+            }
+            exchange.topics.append(Topic(channel: String(words[0]), symbol: String(words[1])))
             isSet = true
         }
         if isSet { configuration.exchanges[id] = exchange }
@@ -105,13 +118,16 @@ public struct ConfigurationLoader: Sendable {
             var fields: [String: String] = [:]
             for (name, value) in own {
                 let field = String(name.dropFirst(prefix.count))
-                if settings.contains(field) || field.hasPrefix("headers.") || field.hasPrefix("retention.") { continue }
+                if settings.contains(field) || ["headers.", "retention.", "topics."].contains(where: field.hasPrefix) { continue }
                 fields[field] = value
             }
             do throws(DialectError) {
                 let definition = try DialectDefinition(id: id, fields: fields)
                 _ = try DefinedDialect(definition)
                 configuration.defined[id] = definition
+                // One subscribe message without blanks to fill in: there is just one thing to want.
+                if exchange.topics.isEmpty { exchange.topics = [Topic(channel: "all", symbol: Topic.allSymbols)] }
+                configuration.exchanges[id] = exchange
             } catch {
                 throw ClusterError(.configuration, "exchanges.\(id) in \(file ?? "the configuration"): \(error.description)")
             }
@@ -154,7 +170,9 @@ public struct ConfigurationLoader: Sendable {
         return nil
     }
 
-    static func environmentName(_ key: String) -> String { "COLONY_" + key.uppercased().map { $0.isLetter || $0.isNumber ? String($0) : "_" }.joined() }
+    static func environmentName(_ key: String) -> String {
+        "COLONY_" + key.uppercased().map { $0.isLetter || $0.isNumber ? String($0) : "_" }.joined()
+    }
 
     private func check(_ key: String, _ value: String, _ origin: ConfigurationOrigin, isSecret: Bool, _ apply: () throws -> Void) throws {
         do {
@@ -175,7 +193,9 @@ public struct ConfigurationLoader: Sendable {
         do {
             var flat: [String: String] = [:]
             guard let root = try Yams.compose(yaml: text) else { return [:] }
-            guard root.mapping != nil else { throw ClusterError(.configuration, "configuration file \(file) is no mapping of keys to values") }
+            guard root.mapping != nil else {
+                throw ClusterError(.configuration, "configuration file \(file) is no mapping of keys to values")
+            }
             try flatten(root, "", &flat, file)
             return flat
         } catch let error as YamlError {
@@ -224,11 +244,14 @@ public struct ConfigurationLoader: Sendable {
                 let parts = key.split(separator: ".", maxSplits: 2)
                 if parts.count == 3 {
                     let rest = String(parts[2])
-                    if exchange.contains(rest) || rest.hasPrefix("headers.") || rest.hasPrefix("retention.channels.") { continue }
+                    if exchange.contains(rest) { continue }
+                    if ["headers.", "retention.channels.", "topics."].contains(where: rest.hasPrefix) { continue }
                     if configuration.defined[String(parts[1])] != nil { continue }
                 }
             }
-            throw ClusterError(.configuration, "unknown key '\(key)'\(fromFile[key] != nil ? " in \(file ?? "")" : ""); `colony config` lists the known ones")
+            throw ClusterError(
+                .configuration,
+                "unknown key '\(key)'\(fromFile[key] != nil ? " in \(file ?? "")" : ""); `colony config` lists the known ones")
         }
     }
 

@@ -28,7 +28,8 @@ enum Value {
     /// A number and its unit: `ms s m h d`; a bare 0 needs none.
     static func duration(_ text: String) throws -> Duration {
         let units: [(String, Duration)] = [
-            ("ms", .milliseconds(1)), ("us", .microseconds(1)), ("s", .seconds(1)), ("m", .seconds(60)), ("h", .seconds(3600)), ("d", .seconds(86_400)),
+            ("ms", .milliseconds(1)), ("us", .microseconds(1)), ("s", .seconds(1)), ("m", .seconds(60)), ("h", .seconds(3600)),
+            ("d", .seconds(86_400)),
         ]
         if text == "0" { return .zero }
         for (suffix, unit) in units where text.hasSuffix(suffix) {
@@ -61,7 +62,8 @@ enum Value {
         var number: Int?
         for (suffix, unit) in units where text.uppercased().hasSuffix(suffix) { number = Int(text.dropLast(2)).map { $0 * unit } }
         guard let bytes = number ?? Int(text), range.contains(bytes) else {
-            throw ConfigurationComplaint("is not a size such as 512KB, 64MB, 1GB, or outside \(range.lowerBound)..\(range.upperBound) bytes")
+            throw ConfigurationComplaint(
+                "is not a size such as 512KB, 64MB, 1GB, or outside \(range.lowerBound)..\(range.upperBound) bytes")
         }
         return bytes
     }
@@ -91,7 +93,9 @@ enum Value {
     }
 
     static func proxy(_ text: String) throws -> WebSocketConfiguration.Proxy {
-        guard let mark = text.firstRange(of: "://") else { throw ConfigurationComplaint("has no scheme; http://, https:// and socks5:// exist") }
+        guard let mark = text.firstRange(of: "://") else {
+            throw ConfigurationComplaint("has no scheme; http://, https:// and socks5:// exist")
+        }
         let scheme = text[..<mark.lowerBound]
         var rest = text[mark.upperBound...]
         if rest.hasSuffix("/") { rest = rest.dropLast() }

@@ -27,7 +27,9 @@ public struct ExchangeKey: Sendable {
         .init("url", "ws:// or wss:// URL", default: "the exchange's own", "address of the websocket, or of the REST call before it") {
             $0.url = try Value.url($1)
         },
-        .init("budget", "name", default: "the exchange's id", "exchanges with the same budget share one pace") { $0.budget = try Value.word($1) },
+        .init("budget", "name", default: "the exchange's id", "exchanges with the same budget share one pace") {
+            $0.budget = try Value.word($1)
+        },
         .init("pace", "duration", default: "60s", "least time between admitted disconnects; 0s switches the rule off") {
             $0.pace = try Value.duration($1, .zero...(.seconds(86_400)))
         },
@@ -51,7 +53,9 @@ public struct ExchangeKey: Sendable {
             $0.heartbeatInterval = try Value.duration($1, .milliseconds(100)...(.seconds(3600)))
         },
         .init("routing", "name", default: "symbol", "symbol, channel or feed: which stream a packet goes to") {
-            guard let routing = FeedConfiguration.Routing(rawValue: $1) else { throw ConfigurationComplaint("is none of symbol, channel, feed") }
+            guard let routing = FeedConfiguration.Routing(rawValue: $1) else {
+                throw ConfigurationComplaint("is none of symbol, channel, feed")
+            }
             $0.routing = routing
         },
         .init("overflow", "name", default: "drop", "drop (announced by a gap) or close, when the buffer is full while Redis is away") {

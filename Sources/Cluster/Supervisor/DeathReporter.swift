@@ -34,6 +34,9 @@ actor DeathReporter {
         while true {
             do {
                 let connection = try await connected()
+                // Told as its last beat, and first: nobody is to count on it as a watcher when its feeds become free.
+                let farewell = BeatCall(namespace: configuration.keys, incarnation: incarnation, info: [.init("state", "dead")])
+                _ = try await connection.call(farewell)
                 let known = feeds + catalogue.filter { !feeds.contains($0) }
                 released += try await release(known, of: incarnation, on: connection)
                 if let fresh = try? await readCatalogue(connection) {

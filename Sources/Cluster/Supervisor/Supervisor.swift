@@ -66,7 +66,9 @@ public struct Supervisor: Sendable {
             let delay = backoff.next(ranFor: LocalTime.now() - started)
             logger.warning(
                 "Worker ended; starting it again",
-                metadata: ["worker": "\(name)", "status": "\(status.map { "\($0)" } ?? "cancelled")", "retry.in_ms": "\(delay.wholeMilliseconds)"])
+                metadata: [
+                    "worker": "\(name)", "status": "\(status.map { "\($0)" } ?? "cancelled")", "retry.in_ms": "\(delay.wholeMilliseconds)",
+                ])
             try? await Task.sleep(for: delay)
         }
     }
@@ -100,7 +102,8 @@ public struct Supervisor: Sendable {
             do { try await Task.sleep(for: .milliseconds(500)) } catch { return }
             let silent = LocalTime.now() - child.lastHeard
             guard silent > max(limit, .seconds(5)) else { continue }
-            logger.error("Worker makes no progress; killing it", metadata: ["worker": "\(name)", "silent.ms": "\(silent.wholeMilliseconds)"])
+            logger.error(
+                "Worker makes no progress; killing it", metadata: ["worker": "\(name)", "silent.ms": "\(silent.wholeMilliseconds)"])
             kill(process.value, SIGKILL)
             return
         }

@@ -27,7 +27,8 @@ enum WorkerPreflight {
             let info = try await connection.serverInfo()
             let version = info.version ?? "unknown"
             guard let major = Int(version.prefix { $0 != "." }), major >= 7 else {
-                throw ClusterError(.preflight, "Redis \(version) at \(configuration.redis.endpoint) is too old: functions need Redis 7.0 or Valkey")
+                throw ClusterError(
+                    .preflight, "Redis \(version) at \(configuration.redis.endpoint) is too old: functions need Redis 7.0 or Valkey")
             }
             try await FunctionLibrary.colony1.load(on: connection)
         } catch let error as RedisError {

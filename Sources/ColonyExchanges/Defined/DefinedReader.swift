@@ -1,3 +1,11 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
 /// The paths of a definition, laid out for one scan of each message.
 struct DefinedPaths: Sendable {
     let scanner: FieldScanner?
@@ -157,17 +165,17 @@ struct DefinedReader: DialectReader {
 extension UnsafeRawBufferPointer {
     /// Whether the bytes of `text` stand anywhere in the message.
     fileprivate func holds(_ text: [UInt8]) -> Bool {
-        guard let head = text.first else { return true }
-        var start = 0
-        while start + text.count <= count {
-            if self[start] == head, elementsEqual(text, at: start) { return true }
-            start += 1
+        guard let baseAddress, let first = text.first else { return text.isEmpty }
+        return text.withUnsafeBytes { wanted in
+            guard let start = wanted.baseAddress else { return true }
+            var index = 0
+            while index + wanted.count <= count {
+                // The last place where the text still fits bounds the search for its first byte.
+                guard let found = memchr(baseAddress + index, Int32(first), count - wanted.count - index + 1) else { return false }
+                if equalBytes(found, start, wanted.count) { return true }
+                index = UnsafeRawPointer(found) - baseAddress + 1
+            }
+            return false
         }
-        return false
-    }
-
-    private func elementsEqual(_ text: [UInt8], at start: Int) -> Bool {
-        for (offset, byte) in text.enumerated() where self[start + offset] != byte { return false }
-        return true
     }
 }

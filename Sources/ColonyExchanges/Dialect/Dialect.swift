@@ -22,11 +22,19 @@ public protocol Dialect: Sendable {
     /// replaces the one before).
     func unsubscribe(_ topics: [Topic], remaining: [Topic], firstID: Int) -> [Request]
 
+    /// The request with the time of its sending, for exchanges that look at it (Gate's documents want it within 60 s of the server's
+    /// time). To be called for every request just before it is sent, because requests may have waited for the message rate.
+    func stamped(_ request: Request, wallMilliseconds: Double) -> Request
+
     /// The heartbeat this client sends on its own, or nil where it sends none.
     func ping(_ style: HeartbeatStyle, _ context: PingContext) -> OutgoingMessage?
 
     /// The reader of one connection: it may learn from acknowledgements (channel numbers), and forgets with the connection.
     func makeReader() -> any DialectReader
+}
+
+extension Dialect {
+    public func stamped(_ request: Request, wallMilliseconds: Double) -> Request { request }
 }
 
 /// Reads the messages of one connection.

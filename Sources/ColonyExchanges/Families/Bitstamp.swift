@@ -44,6 +44,11 @@ struct BitstampDialect: TableDialect {
 
 struct BitstampReader: DialectReader {
     let offer: ChannelOffer
+    private var pending = PendingRequests()
+
+    init(offer: ChannelOffer) { self.offer = offer }
+
+    mutating func prepare(_ request: inout Request) { pending.sent(request.topics) }
 
     private static let envelope = FieldScanner(["event"], ["channel"])
     private static let error = FieldScanner(["data", "code"], ["data", "message"])
@@ -56,11 +61,12 @@ struct BitstampReader: DialectReader {
             guard let channel = scan.string(1), !channel.range.isEmpty else { return .unrouted }
             return .packet(Route(first: channel.range))
         }
-        let topics = scan.string(1).flatMap { topic(message.text($0)) }.map { [$0] } ?? []
         if message.equals(event, "bts:heartbeat") { return .heartbeat }
-        if message.equals(event, "bts:subscription_succeeded") { return .ack(Acknowledgement(.accepted, topics: topics)) }
-        if message.equals(event, "bts:unsubscription_succeeded") {
-            return .ack(Acknowledgement(.accepted, topics: topics, isUnsubscription: true))
+        let topics = scan.string(1).flatMap { topic(message.text($0)) }.map { [$0] } ?? []
+        let isUnsubscription = message.equals(event, "bts:unsubscription_succeeded")
+        if isUnsubscription || message.equals(event, "bts:subscription_succeeded") {
+            pending.answered(topics)
+            return .ack(Acknowledgement(.accepted, topics: topics, isUnsubscription: isUnsubscription))
         }
         if message.equals(event, "bts:request_reconnect") {
             return .notice(Notice(.reconnect, "maintenance: the exchange asks to reconnect and closes soon after"))
@@ -70,7 +76,7 @@ struct BitstampReader: DialectReader {
         if let complaint = error.complaint { return .malformed(complaint) }
         let words = [error[0], error[1]].compactMap(\.self).map { message.text($0) }.joined(separator: " ")
         // The channel of a refusal is empty: the oldest request without an answer is meant.
-        return .ack(Acknowledgement(.rejected(words), topics: topics))
+        return .ack(Acknowledgement(.rejected(words), topics: topics.isEmpty ? pending.answered() : topics))
     }
 
     mutating func topic(of route: Route, in message: UnsafeRawBufferPointer) -> Topic? {

@@ -50,13 +50,23 @@ struct CryptoComDialect: TableDialect {
                 let id = firstID + requests.count
                 let channels = MessageText.array(batch.map(channel))
                 let extra = method == "subscribe" ? parameters : ""
-                // The nonce is a number that only has to differ where nothing is signed.
-                let text = #"{"id":\#(id),"method":"\#(method)","params":{"channels":\#(channels)\#(extra)},"nonce":\#(id)}"#
+                let text = #"{"id":\#(id),"method":"\#(method)","params":{"channels":\#(channels)\#(extra)}\#(Self.tail(0))"#
                 requests.append(Request(id: String(id), topics: batch, message: .text(text)))
             }
         }
         return requests
     }
+
+    /// The nonce is the time of the request in milliseconds; requests are made without a clock.
+    func stamped(_ request: Request, wallMilliseconds: Double) -> Request {
+        guard case .text(let text) = request.message, text.hasSuffix(Self.tail(0)) else { return request }
+        var request = request
+        let time = PingContext(wallMilliseconds: wallMilliseconds, random: 0).milliseconds
+        request.message = .text(text.dropLast(Self.tail(0).count) + Self.tail(time))
+        return request
+    }
+
+    private static func tail(_ nonce: Int64) -> String { #","nonce":\#(nonce)}"# }
 
     private func channel(_ topic: Topic) -> String {
         let native = offer.native(topic.channel).split(separator: " ")

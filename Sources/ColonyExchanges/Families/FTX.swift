@@ -46,6 +46,11 @@ struct FTXDialect: TableDialect {
 
 struct FTXReader: DialectReader {
     let offer: ChannelOffer
+    private var pending = PendingRequests()
+
+    init(offer: ChannelOffer) { self.offer = offer }
+
+    mutating func prepare(_ request: inout Request) { pending.sent(request.topics) }
 
     private static let envelope = FieldScanner(["channel"], ["market"], ["type"])
     private static let words = FieldScanner(["code"], ["msg"])
@@ -60,21 +65,22 @@ struct FTXReader: DialectReader {
         }
         if message.equals(type, "pong") { return .heartbeat }
         if message.equals(type, "subscribed") || message.equals(type, "unsubscribed") {
-            let topics = scan.string(0).map { channel in
+            let topic = scan.string(0).map { channel in
                 offer.topic(message.text(channel), scan.string(1).map { message.text($0) } ?? Topic.allSymbols)
             }
-            return .ack(
-                Acknowledgement(.accepted, topics: topics.map { [$0] } ?? [], isUnsubscription: message.equals(type, "unsubscribed")))
+            let topics = topic.map { [$0] } ?? []
+            pending.answered(topics)
+            return .ack(Acknowledgement(.accepted, topics: topics, isUnsubscription: message.equals(type, "unsubscribed")))
         }
         return notice(type, message)
     }
 
-    private func notice(_ type: Range<Int>, _ message: UnsafeRawBufferPointer) -> Reading {
+    private mutating func notice(_ type: Range<Int>, _ message: UnsafeRawBufferPointer) -> Reading {
         let scan = Self.words.scan(message)
         if let complaint = scan.complaint { return .malformed(complaint) }
         let text = [scan[0], scan[1]].compactMap(\.self).map { message.text($0) }.joined(separator: " ")
         // A refusal names neither channel nor market: the oldest request without an answer is meant.
-        if message.equals(type, "error") { return .ack(Acknowledgement(.rejected(text))) }
+        if message.equals(type, "error") { return .ack(Acknowledgement(.rejected(text), topics: pending.answered())) }
         guard message.equals(type, "info") else { return .unrouted }
         let restarts = scan[0].flatMap { message.integer(in: $0.range) } == 20001
         return .notice(Notice(restarts ? .reconnect : .information, text))

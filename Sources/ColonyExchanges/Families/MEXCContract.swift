@@ -63,6 +63,17 @@ struct MEXCContractDialect: TableDialect {
 
 struct MEXCContractReader: DialectReader {
     let offer: ChannelOffer
+    private var pending = PendingRequests()
+
+    init(offer: ChannelOffer) { self.offer = offer }
+
+    private static let method = FieldScanner(["method"])
+
+    mutating func prepare(_ request: inout Request) {
+        guard case .text(let text) = request.message else { return }
+        let kind = Array(text.utf8).withUnsafeBytes { bytes in Self.method.scan(bytes).string(0).map { bytes.text($0) } }
+        pending.sent(request.topics, kind: kind ?? "")
+    }
 
     private enum Tag {
         static let plain: UInt8 = 0
@@ -84,9 +95,14 @@ struct MEXCContractReader: DialectReader {
         let answer = Self.answer.scan(message)
         if let complaint = answer.complaint { return .malformed(complaint) }
         let words = answer[0].map { message.text($0) } ?? ""
-        // Neither kind of answer names a symbol: the oldest request without an answer is meant.
-        let outcome: Acknowledgement.Outcome = words == "success" && !message.equals(channel, "rs.error") ? .accepted : .rejected(words)
-        return .ack(Acknowledgement(outcome, isUnsubscription: message.hasPrefix(channel, "rs.unsub.")))
+        // An acceptance names the method, a refusal at best the symbol: the oldest request that fits is meant.
+        if words != "success" || message.equals(channel, "rs.error") {
+            let named = pending.answered { _, topics in topics.contains { words.contains("[\($0.symbol)]") } }
+            return .ack(Acknowledgement(.rejected(words), topics: named.isEmpty ? pending.answered() : named))
+        }
+        let method = message.text(channel.lowerBound + 3..<channel.upperBound)
+        let topics = pending.answered { kind, _ in kind == method }
+        return .ack(Acknowledgement(.accepted, topics: topics, isUnsubscription: method.hasPrefix("unsub.")))
     }
 
     private func push(_ channel: Range<Int>, _ message: UnsafeRawBufferPointer) -> Reading {

@@ -201,6 +201,7 @@ public struct FeedMachine: Sendable {
 
     private mutating func place(_ rank: Int?, _ alternate: String?, _ actions: inout [Action]) {
         guard stopRequest == nil else { return }
+        let changed = rank != self.rank
         self.rank = rank
         self.alternate = alternate
         switch state {
@@ -209,6 +210,11 @@ public struct FeedMachine: Sendable {
             actions.append(.observe)
         case .watching where !(rank.map { $0 <= 2 } ?? false):
             state = .idle
+        case .watching(var watching) where changed && watching.claimAt != nil:
+            // The turn among the claimants is another one.
+            watching.claimAt = nil
+            state = .watching(watching)
+            actions.append(.observe)
         default: break
         }
     }

@@ -155,7 +155,8 @@ package final class FeedRunner {
         }
         guard var keepAlive else { return }
         let verdict = keepAlive.check(
-            now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame), lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
+            now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame),
+            lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
             expectsData: !subscriptions.connectionTopics.isEmpty)
         self.keepAlive = keepAlive
         switch verdict {
@@ -250,7 +251,8 @@ package final class FeedRunner {
                 send(
                     id,
                     DisconnectCall(
-                        feed: keys, token: token, first: publisher.machine.nextSequence, hard: hard, delayMilliseconds: delay.wholeMilliseconds,
+                        feed: keys, token: token, first: publisher.machine.nextSequence, hard: hard,
+                        delayMilliseconds: delay.wholeMilliseconds,
                         paceMilliseconds: pace, reason: reason)
                 ) { [self] reply in
                     if case .ended(.due, _) = reply { admittedAt = .now() }
@@ -388,7 +390,9 @@ package final class FeedRunner {
 
     private func endSocket(reason: String) {
         guard socket != nil else { return }
-        logger.warning("Websocket given up", metadata: ["reason": "\(reason)", "last.sent": "\(lastSent)", "last.received": "\(path?.lastReceived ?? "")"])
+        logger.warning(
+            "Websocket given up",
+            metadata: ["reason": "\(reason)", "last.sent": "\(lastSent)", "last.received": "\(path?.lastReceived ?? "")"])
         closeSocket(reason: reason, within: .milliseconds(100))
         handle(.socketEnded(reason: reason))
     }

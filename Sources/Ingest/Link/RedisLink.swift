@@ -77,7 +77,8 @@ package final class RedisLink {
     package func reloadLibrary() {
         guard !isLoadingLibrary, let connection else { return }
         isLoadingLibrary = true
-        let written = write(["FUNCTION", "LOAD", "REPLACE", .string(FunctionLibrary.colony1.source)], timeout: .seconds(5)) { [self] result in
+        let written = write(["FUNCTION", "LOAD", "REPLACE", .string(FunctionLibrary.colony1.source)], timeout: .seconds(5)) {
+            [self] result in
             isLoadingLibrary = false
             if case .failure(let error) = result {
                 logger.warning("Function library could not be loaded", error: error, metadata: ["redis": "\(endpoint)"])

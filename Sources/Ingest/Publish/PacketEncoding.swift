@@ -98,7 +98,8 @@ enum PacketEncoding {
     }
 
     private static func readBulk(_ buffer: inout ByteBuffer) -> ByteBuffer? {
-        guard let lineEnd = buffer.readableBytesView.firstIndex(of: 13), let header = buffer.readSlice(length: lineEnd - buffer.readerIndex),
+        guard let lineEnd = buffer.readableBytesView.firstIndex(of: 13),
+            let header = buffer.readSlice(length: lineEnd - buffer.readerIndex),
             let count = Int(String(buffer: header).dropFirst())
         else { return nil }
         buffer.moveReaderIndex(forwardBy: 2)

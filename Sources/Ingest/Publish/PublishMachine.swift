@@ -173,7 +173,8 @@ public struct PublishMachine {
         nextSequence = sequence &+ 1
         let previous = table.link(slot, sequence: sequence, received: now)
         add(
-            slot: slot, payload: payload, milliseconds: lastMilliseconds, epoch: token.epoch, sequence: sequence, previous: previous, time: time,
+            slot: slot, payload: payload, milliseconds: lastMilliseconds, epoch: token.epoch, sequence: sequence, previous: previous,
+            time: time,
             now: now, table: &table)
         counters.packets &+= 1
         counters.bytes &+= payload.count
@@ -233,7 +234,9 @@ public struct PublishMachine {
         }
         switch entries[acknowledged + inFlight] {
         case .packets(let batch):
-            guard inFlight < limits.inFlightBatches, inFlight == 0 || inFlightBytes + batch.bytes <= limits.inFlightBytes else { return nil }
+            guard inFlight < limits.inFlightBatches, inFlight == 0 || inFlightBytes + batch.bytes <= limits.inFlightBytes else {
+                return nil
+            }
             inFlight += 1
             inFlightBytes += batch.bytes
             counters.batches &+= 1
@@ -328,7 +331,8 @@ public struct PublishMachine {
         if available > next {
             let milliseconds = index < entries.endIndex ? entries[index].firstMilliseconds : open?.firstMilliseconds ?? lastMilliseconds
             entries.insert(
-                .lost(LostRange(first: next, last: available - 1, milliseconds: milliseconds, reason: "no longer held after Redis lost it")),
+                .lost(
+                    LostRange(first: next, last: available - 1, milliseconds: milliseconds, reason: "no longer held after Redis lost it")),
                 at: index)
             counters.droppedPackets += available - next
         } else if index < entries.endIndex, case .lost(var range) = entries[index], range.first < next {
@@ -371,7 +375,8 @@ public struct PublishMachine {
                 let previous = table.link(slot, sequence: sequence, received: now)
                 packet.payload.withUnsafeReadableBytes { payload in
                     add(
-                        slot: slot, payload: payload, milliseconds: milliseconds, epoch: token.epoch, sequence: sequence, previous: previous,
+                        slot: slot, payload: payload, milliseconds: milliseconds, epoch: token.epoch, sequence: sequence,
+                        previous: previous,
                         time: packet.time, now: now, table: &table)
                 }
             }

@@ -122,7 +122,8 @@ package final class Publisher: RedisLinkUser {
             }
         case .lost(let range):
             logger.warning(
-                "Packets lost", metadata: ["feed": "\(keys.feed)", "from": "\(range.first)", "to": "\(range.last)", "reason": "\(range.reason)"])
+                "Packets lost",
+                metadata: ["feed": "\(keys.feed)", "from": "\(range.first)", "to": "\(range.last)", "reason": "\(range.reason)"])
             let call = LostCall(
                 feed: keys, token: token, first: range.first, last: range.last, milliseconds: range.milliseconds, reason: range.reason)
             _ = link.write(call.arguments(), timeout: replyTimeout) { [self] result in

@@ -65,7 +65,9 @@ package struct StreamRouter {
     }
 
     @inline(__always)
-    private static func equal(_ stored: UnsafeRawBufferPointer, _ offset: Int, _ message: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
+    private static func equal(_ stored: UnsafeRawBufferPointer, _ offset: Int, _ message: UnsafeRawBufferPointer, _ range: Range<Int>)
+        -> Bool
+    {
         var index = 0
         let count = range.count
         while index + 8 <= count {

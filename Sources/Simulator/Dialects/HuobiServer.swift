@@ -2,7 +2,8 @@ internal import ColonyExchanges
 
 /// Huobi's market data (family `huobi`), spot and the futures exchanges of the same protocol.
 ///
-/// Every frame is one gzip member. `{"ping":n}` every 5 s; a client that leaves two unanswered is cut when the third is due. One topic
+/// Every frame is one gzip member. `{"ping":n}` every 5 s; a client that leaves two (spot) or five (futures) unanswered is cut when
+/// the next is due. One topic
 /// per request; an unknown one is refused.
 package struct HuobiServer: ServerDialect {
     package let exchange: String
@@ -16,7 +17,7 @@ package struct HuobiServer: ServerDialect {
         self.listings = listings
         var rules = ServerRules()
         rules.packing = .gzip
-        rules.heartbeat = .init(every: .seconds(5), owed: .message(unanswered: 2))
+        rules.heartbeat = .init(every: .seconds(5), owed: .message(unanswered: exchange == "huobi" ? 2 : 5))
         self.rules = rules
     }
 
@@ -94,7 +95,7 @@ package struct HuobiServer: ServerDialect {
 
     private func body(_ subscription: Subscription, _ tick: Tick) -> String {
         let time = tick.wallMilliseconds
-        func levels(_ side: [(price: Fixed, size: Fixed)]) -> String {
+        func levels(_ side: [BookLevel]) -> String {
             "[" + side.map { "[\($0.price.shortest),\($0.size.shortest)]" }.joined(separator: ",") + "]"
         }
         switch subscription.topic.channel {
@@ -106,6 +107,9 @@ package struct HuobiServer: ServerDialect {
         case "bbo":
             return #"{"seqId":\#(tick.number),"ask":\#(tick.ask.shortest),"askSize":\#(tick.size.shortest),"bid":\#(tick.bid.shortest),"#
                 + #""bidSize":\#(tick.size.shortest),"quoteTime":\#(time),"symbol":"\#(subscription.topic.symbol)"}"#
+        case "book" where exchange != "huobi":
+            return #"{"mrid":\#(tick.number),"id":\#(tick.number),"event":"\#(tick.isFirst ? "snapshot" : "update")","ts":\#(time),"#
+                + #""version":\#(tick.number),"ch":"\#(subscription.key)","bids":\#(levels(tick.bids)),"asks":\#(levels(tick.asks))}"#
         case "book":
             return #"{"seqNum":\#(tick.number),"prevSeqNum":\#(tick.previous),"bids":\#(levels(tick.bids)),"asks":\#(levels(tick.asks))}"#
         case "book_snapshot":

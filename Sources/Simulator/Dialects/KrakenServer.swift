@@ -14,7 +14,7 @@ package struct KrakenServer: ServerDialect {
     package var rules: ServerRules {
         var rules = ServerRules()
         rules.heartbeat = .init(every: .seconds(1), owed: .nothing, onlyWhenQuiet: true, afterSubscription: true)
-        rules.clientSilence = .seconds(60)
+        rules.trafficSilence = .seconds(60)
         rules.connects = .init(150, per: .seconds(600))
         return rules
     }
@@ -104,7 +104,7 @@ package struct KrakenServer: ServerDialect {
 
     package func data(_ subscription: Subscription, _ tick: Tick, _ socket: SocketView) -> ServerMessage {
         let symbol = subscription.topic.symbol
-        func levels(_ side: [(price: Fixed, size: Fixed)]) -> String {
+        func levels(_ side: [BookLevel]) -> String {
             "[" + side.map { #"{"price":\#($0.price.shortest),"qty":\#($0.size.shortest)}"# }.joined(separator: ",") + "]"
         }
         let kind = tick.isFirst ? "snapshot" : "update"

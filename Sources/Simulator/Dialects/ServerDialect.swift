@@ -99,11 +99,22 @@ package struct Subscription: Sendable, Equatable {
     package var topic: Topic
     /// A number the exchange gave it (Bitfinex's channel number), else 0.
     package var number: Int
+    /// False for what is subscribed but brings no market data (heartbeat channels, a completed handshake); the truth log leaves it out.
+    package var carriesData: Bool
 
     package init(key: String, topic: Topic, number: Int = 0) {
         self.key = key
         self.topic = topic
         self.number = number
+        carriesData = true
+    }
+
+    /// Without market data.
+    package init(silent key: String) {
+        self.key = key
+        topic = Topic(channel: "", symbol: "")
+        number = 0
+        carriesData = false
     }
 }
 
@@ -128,17 +139,20 @@ package struct Answer: Sendable, Equatable {
     package var replacesAll: Bool
     /// The heartbeat this message answers (`Beat.token`).
     package var answered: String?
+    /// The client asked for a heartbeat so often.
+    package var heartbeatInterval: Duration?
     package var close: Close?
 
     package init(
         replies: [ServerMessage] = [], subscribe: [Subscription] = [], unsubscribe: [String] = [], replacesAll: Bool = false,
-        answered: String? = nil, close: Close? = nil
+        answered: String? = nil, heartbeatInterval: Duration? = nil, close: Close? = nil
     ) {
         self.replies = replies
         self.subscribe = subscribe
         self.unsubscribe = unsubscribe
         self.replacesAll = replacesAll
         self.answered = answered
+        self.heartbeatInterval = heartbeatInterval
         self.close = close
     }
 

@@ -22,12 +22,17 @@ package struct ServerRules: Sendable, Equatable {
         package var onlyWhenQuiet = false
         /// Sent only once something is subscribed.
         package var afterSubscription = false
+        /// Sent only once the client has asked for it (`Answer.heartbeatInterval`).
+        package var onlyWhenAsked = false
 
-        package init(every interval: Duration, owed: Owed, onlyWhenQuiet: Bool = false, afterSubscription: Bool = false) {
+        package init(
+            every interval: Duration, owed: Owed, onlyWhenQuiet: Bool = false, afterSubscription: Bool = false, onlyWhenAsked: Bool = false
+        ) {
             self.interval = interval
             self.owed = owed
             self.onlyWhenQuiet = onlyWhenQuiet
             self.afterSubscription = afterSubscription
+            self.onlyWhenAsked = onlyWhenAsked
         }
     }
 
@@ -46,6 +51,8 @@ package struct ServerRules: Sendable, Equatable {
     package var heartbeat: Heartbeat?
     /// A client that sends nothing for so long is cut; nil: never.
     package var clientSilence: Duration?
+    /// A connection on which neither side says anything for so long is cut; nil: never.
+    package var trafficSilence: Duration?
     /// Messages a client may send.
     package var messages: Rate?
     /// PING and PONG frames count as messages.
@@ -78,6 +85,7 @@ package struct ServerRules: Sendable, Equatable {
             scaled.heartbeat = heartbeat
         }
         scaled.clientSilence = clientSilence.map { Self.stretch($0, factor) }
+        scaled.trafficSilence = trafficSilence.map { Self.stretch($0, factor) }
         scaled.subscribeWithin = subscribeWithin.map { Self.stretch($0, factor) }
         return scaled
     }

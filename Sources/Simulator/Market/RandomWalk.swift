@@ -59,13 +59,14 @@ package struct Tick: Sendable, Equatable {
     package var timestamp: String { Timestamp.rfc3339(milliseconds: wallMilliseconds) }
 
     /// The bid side of a book: prices going down and sizes.
-    package var bids: [(price: Fixed, size: Fixed)] { side(from: bid, step: -1) }
-    package var asks: [(price: Fixed, size: Fixed)] { side(from: ask, step: 1) }
+    package var bids: [BookLevel] { side(from: bid, step: -1) }
+    package var asks: [BookLevel] { side(from: ask, step: 1) }
 
-    private func side(from best: Fixed, step: Int64) -> [(price: Fixed, size: Fixed)] {
+    private func side(from best: Fixed, step: Int64) -> [BookLevel] {
         (0..<levels).map { level in
             let price = max(1, best.units + step * Int64(level))
-            return (Fixed(price, places: best.places), Fixed(size.units + Int64(level) * 100, places: size.places))
+            return BookLevel(
+                price: Fixed(price, places: best.places), size: Fixed(size.units + Int64(level) * 100, places: size.places))
         }
     }
 }

@@ -62,7 +62,8 @@ final class SocketHandler: ChannelInboundHandler {
         let hasProgram = program != nil
         let settings = SocketSettings(
             number: number, path: request.path, query: request.query, listings: exchange.listings, seed: core.configuration.seed,
-            rate: hasProgram ? 0 : core.configuration.market.messagesPerSecond, minimumBytes: core.configuration.market.minimumBytes)
+            rate: hasProgram ? 0 : core.configuration.market.messagesPerSecond, minimumBytes: core.configuration.market.minimumBytes,
+            heartbeatFactor: core.configuration.heartbeatFactor)
         session = SocketSession(settings, dialect: exchange.dialect, rules: exchange.rules, faults: core.standingFaults(of: exchange.id))
     }
 

@@ -65,6 +65,7 @@ package struct SocketSession {
     private var lastReceived: NIODeadline = .now()
     private var lastSent: NIODeadline = .now()
     private var nextBeat: NIODeadline?
+    private var beatInterval: Duration?
     private var hasSubscribed = false
     private var messagesSent = 0
     private var holes = 0
@@ -82,7 +83,8 @@ package struct SocketSession {
     /// The socket is open.
     package mutating func opened(_ moment: Moment) -> [Action] {
         (openedAt, lastReceived, lastSent) = (moment.now, moment.now, moment.now)
-        nextBeat = rules.heartbeat.map { moment.now + TimeAmount($0.interval) }
+        beatInterval = rules.heartbeat.flatMap { $0.onlyWhenAsked ? nil : $0.interval }
+        nextBeat = beatInterval.map { moment.now + TimeAmount($0) }
         var actions: [Action] = standing.isHalfOpen ? [.freeze] : []
         carryOut(dialect.open(view(moment)), for: .text(""), moment, into: &actions)
         return actions
@@ -141,6 +143,7 @@ package struct SocketSession {
         add(openedAt, rules.maxAge)
         add(openedAt, standing.flapInterval)
         add(lastReceived, rules.clientSilence)
+        add(max(lastReceived, lastSent), rules.trafficSilence)
         if !hasSubscribed { add(openedAt, rules.subscribeWithin) }
         if let first = owed.first {
             switch rules.heartbeat?.owed {
@@ -165,7 +168,7 @@ package struct SocketSession {
         case .heal:
             (holes, duplicates) = (0, 0)
             feed.resume(subscriptions, now: moment.now)
-            if wasHalfOpen { (lastReceived, nextBeat) = (moment.now, rules.heartbeat.map { moment.now + TimeAmount($0.interval) }) }
+            if wasHalfOpen { (lastReceived, nextBeat) = (moment.now, beatInterval.map { moment.now + TimeAmount($0) }) }
         case .cut(.close): return end(Close(code: 1001, reason: "server restart"), cause: .fault, into: actions)
         case .cut(.end): return end(Close(code: 0, reason: "cut on command"), cause: .fault, into: actions)
         case .cut(.reset), .cut(.midFrame):
@@ -255,20 +258,26 @@ package struct SocketSession {
     private mutating func carryOut(_ answer: Answer, for message: ClientMessage, _ moment: Moment, into actions: inout [Action]) {
         var answer = answer
         if let limit = rules.maxTopics {
-            let kept = answer.replacesAll ? 0 : subscriptions.count - answer.unsubscribe.count { subscriptions[$0] != nil }
-            let fresh = answer.subscribe.filter { answer.replacesAll || subscriptions[$0.key] == nil }
+            let kept = answer.replacesAll ? 0 : subscriptions.count - answer.unsubscribe.count { subscriptions[$0]?.carriesData == true }
+            let fresh = answer.subscribe.filter { $0.carriesData && (answer.replacesAll || subscriptions[$0.key] == nil) }
             if kept + fresh.count > limit { answer = dialect.tooManyTopics(fresh, message, view(moment)) }
         }
         if let token = answer.answered { settle(token) }
+        if let interval = answer.heartbeatInterval {
+            beatInterval = .nanoseconds(Int64(interval / .nanoseconds(1) * settings.heartbeatFactor))
+            nextBeat = moment.now + TimeAmount(beatInterval ?? interval)
+        }
         var removed: [String] = []
         let ending = answer.replacesAll ? subscriptions.all.map(\.key) : answer.unsubscribe
         for key in ending {
             guard let subscription = subscriptions.remove(key) else { continue }
+            guard subscription.carriesData else { continue }
             removed.append(key)
             actions.append(.unsubscribed(subscription))
         }
         for subscription in answer.subscribe where subscriptions.insert(subscription) {
             hasSubscribed = true
+            guard subscription.carriesData else { continue }
             actions.append(.subscribed(subscription))
         }
         for reply in answer.replies { say(reply, moment, into: &actions) }
@@ -281,6 +290,7 @@ package struct SocketSession {
         if passed(openedAt, standing.flapInterval) { return (Close(code: 1001, reason: "flap"), .fault) }
         if passed(openedAt, rules.maxAge) { return (Close(code: 1001, reason: "maximum connection age reached"), .rule) }
         if passed(lastReceived, rules.clientSilence) { return (Close(code: 1000, reason: "idle timeout"), .rule) }
+        if passed(max(lastReceived, lastSent), rules.trafficSilence) { return (Close(code: 1000, reason: "no traffic"), .rule) }
         if !hasSubscribed && passed(openedAt, rules.subscribeWithin) { return (Close(code: 1000, reason: "nothing subscribed"), .rule) }
         guard let heartbeat = rules.heartbeat, let first = owed.first else { return nil }
         switch heartbeat.owed {
@@ -296,8 +306,8 @@ package struct SocketSession {
     }
 
     private mutating func beat(_ moment: Moment, into actions: inout [Action]) {
-        guard let heartbeat = rules.heartbeat, let due = nextBeat else { return }
-        let interval = TimeAmount(heartbeat.interval)
+        guard let heartbeat = rules.heartbeat, let due = nextBeat, let beatInterval else { return }
+        let interval = TimeAmount(beatInterval)
         if heartbeat.onlyWhenQuiet && lastSent + interval > moment.now {
             nextBeat = lastSent + interval
             return
@@ -324,6 +334,8 @@ package struct SocketSettings: Sendable {
     package var rate: Double
     /// Text data messages are filled up to this size.
     package var minimumBytes: Int
+    /// Heartbeat intervals a client asks for are multiplied by this.
+    package var heartbeatFactor = 1.0
 }
 
 /// The time of an event: the loop's clock for deadlines, the wall's for what is written into messages.

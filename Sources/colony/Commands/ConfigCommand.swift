@@ -3,7 +3,8 @@ import Cluster
 
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "config", abstract: "Print the effective configuration: every key, its value, where the value came from; secrets redacted.",
+        commandName: "config",
+        abstract: "Print the effective configuration: every key, its value, where the value came from; secrets redacted.",
         discussion: "Environment variables are named COLONY_ and the key in capitals with underscores: COLONY_LEASE_TTL for lease.ttl.")
 
     @OptionGroup var common: CommonOptions

@@ -65,7 +65,9 @@ struct ExchangeCommand: AsyncParsableCommand {
             _ = try? await untilSignal { try await Task.sleep(for: limit ?? .seconds(1_000_000_000)) }
             try await simulator.stop()
             for summary in simulator.truth.summaries where summary.socketsOpened > 0 {
-                Console.print("\(summary.exchange): \(summary.packets) packets over \(summary.socketsOpened) sockets, at most \(summary.mostOpen) at once")
+                Console.print(
+                    "\(summary.exchange): \(summary.packets) packets over \(summary.socketsOpened) sockets, at most \(summary.mostOpen) at once"
+                )
             }
         }
 
@@ -80,7 +82,9 @@ struct ExchangeCommand: AsyncParsableCommand {
                 pace = .factor(factor)
             }
             return try replay.map { text in
-                guard let equals = text.firstIndex(of: "=") else { throw ClusterError(.configuration, "--replay '\(text)' is not exchange=FILE") }
+                guard let equals = text.firstIndex(of: "=") else {
+                    throw ClusterError(.configuration, "--replay '\(text)' is not exchange=FILE")
+                }
                 return ReplayPlan(
                     exchange: String(text[..<equals]).lowercased(), file: String(text[text.index(after: equals)...]), pace: pace)
             }
@@ -88,14 +92,16 @@ struct ExchangeCommand: AsyncParsableCommand {
     }
 
     struct ListCommand: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "list", abstract: "Every exchange id with market, status, heartbeat and limits.")
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "Every exchange id with market, status, heartbeat and limits.")
 
         func run() async throws {
             var table = TextTable(["ID", "NAME", "MARKET", "STATUS", "FAMILY", "HEARTBEAT", "MESSAGES", "TOPICS", "MAX AGE"])
             for dialect in Exchanges.all {
                 let profile = dialect.profile
                 table.add([
-                    profile.id, profile.name, profile.market.rawValue, profile.status.rawValue, profile.family, heartbeat(profile.heartbeat),
+                    profile.id, profile.name, profile.market.rawValue, profile.status.rawValue, profile.family,
+                    heartbeat(profile.heartbeat),
                     "\(profile.limits.messages) per \(profile.limits.messageWindow)", profile.limits.maxTopics.map { "\($0)" } ?? "-",
                     profile.limits.maxAge.map { "\($0.components.seconds / 3600) h" } ?? "-",
                 ])
@@ -115,7 +121,8 @@ struct ExchangeCommand: AsyncParsableCommand {
 
     struct AutobahnCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "autobahn", abstract: "Echo client for a websocket conformance server: runs all its cases, then asks it for the report.")
+            commandName: "autobahn",
+            abstract: "Echo client for a websocket conformance server: runs all its cases, then asks it for the report.")
 
         @Argument(help: "Address of the server, e.g. ws://127.0.0.1:9001")
         var url: String

@@ -43,7 +43,8 @@ enum StatusText {
         for feed in feeds {
             table.add([
                 feed.feed, feed.holder.isEmpty ? "-" : String(feed.holder.prefix { $0 != "." }), "\(feed.epoch)", feed.phase,
-                subscriptions(feed.subscriptions), "\(feed.packetsTotal)", "\(Int(feed.packetsPerSecond.rounded()))", "\(feed.streams)", note(feed),
+                subscriptions(feed.subscriptions), "\(feed.packetsTotal)", "\(Int(feed.packetsPerSecond.rounded()))", "\(feed.streams)",
+                note(feed),
             ])
         }
         return table

@@ -61,7 +61,9 @@ struct UnsubscribeCommand: AsyncParsableCommand {
 struct SubscriptionsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "subscriptions", abstract: "List what is wanted, and how far each subscription is.",
-        discussion: "pending: not confirmed; acknowledged: accepted, no data yet; receiving; stale: silent beyond its rhythm; rejected: the exchange's words.")
+        discussion:
+            "pending: not confirmed; acknowledged: accepted, no data yet; receiving; stale: silent beyond its rhythm; rejected: the exchange's words."
+    )
 
     @OptionGroup var common: CommonOptions
 
@@ -80,7 +82,8 @@ struct SubscriptionsCommand: AsyncParsableCommand {
             for topic in try await client.desired(FeedName(feed.feed)).topics.sorted() {
                 let state = feed.subscriptions[topic.description] ?? "pending"
                 if json {
-                    Console.print(try JSONLine.encode(["exchange": feed.exchange, "channel": topic.channel, "symbol": topic.symbol, "state": state]))
+                    Console.print(
+                        try JSONLine.encode(["exchange": feed.exchange, "channel": topic.channel, "symbol": topic.symbol, "state": state]))
                 } else {
                     table.add([feed.exchange, topic.channel, topic.symbol, state])
                 }

@@ -42,7 +42,8 @@ struct TailCommand: AsyncParsableCommand {
         defer { client.close() }
         let feed = FeedName(exchange.lowercased())
         guard let group = try await client.group(of: feed) else {
-            throw ClusterError(.exchange, "'\(exchange)' is no feed of this cluster; `colony status` lists them, `colony subscribe` adds one")
+            throw ClusterError(
+                .exchange, "'\(exchange)' is no feed of this cluster; `colony status` lists them, `colony subscribe` adds one")
         }
         let subscription = Subscription(
             feed: feed, group: group, patterns: try patterns(client), includesControlPackets: channel == nil)
@@ -51,7 +52,8 @@ struct TailCommand: AsyncParsableCommand {
         let logger = try common.bootstrapLogging()
         let consumer = try ColonyConsumer(
             .init(
-                server: .init(configuration.redis.endpoint), namespace: configuration.namespace, subscriptions: [subscription], start: start),
+                server: .init(configuration.redis.endpoint), namespace: configuration.namespace, subscriptions: [subscription], start: start
+            ),
             logger: logger)
         let json = json
         let count = count

@@ -6,7 +6,8 @@ struct UpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up",
         abstract: "Run the whole system on this machine: Redis, simulated exchanges over wss, workers, live view.",
-        discussion: "Ctrl-C takes everything down cleanly. Other commands (status, tail, subscribe, ...) find the running cluster by themselves.")
+        discussion:
+            "Ctrl-C takes everything down cleanly. Other commands (status, tail, subscribe, ...) find the running cluster by themselves.")
 
     @OptionGroup var common: CommonOptions
 
@@ -77,7 +78,9 @@ struct UpCommand: AsyncParsableCommand {
     private func replays() throws -> [String: String] {
         var files: [String: String] = [:]
         for text in replay {
-            guard let equals = text.firstIndex(of: "=") else { throw ClusterError(.configuration, "--replay '\(text)' is not exchange=FILE") }
+            guard let equals = text.firstIndex(of: "=") else {
+                throw ClusterError(.configuration, "--replay '\(text)' is not exchange=FILE")
+            }
             files[String(text[..<equals]).lowercased()] = String(text[text.index(after: equals)...])
         }
         return files

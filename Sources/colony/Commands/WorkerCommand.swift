@@ -41,7 +41,8 @@ struct WorkerCommand: AsyncParsableCommand {
         var supervisor = Supervisor(
             configuration: configuration, executable: ProcessInformation.executable, arguments: arguments, logger: logger)
         supervisor.logDirectory = logDirectory
-        Console.print("\(configuration.worker.processes) worker process(es) '\(configuration.worker.name)-N' on \(configuration.redis.endpoint)")
+        Console.print(
+            "\(configuration.worker.processes) worker process(es) '\(configuration.worker.name)-N' on \(configuration.redis.endpoint)")
         let running = supervisor
         _ = try await untilSignal { try await running.run() }
     }

@@ -47,7 +47,9 @@ struct LiveView: Sendable {
         for worker in status.workers {
             text += "\(worker.id.prefix { $0 != "." })  pid \(worker.pid)  \(worker.state)  \(worker.feeds.joined(separator: " "))\n"
         }
-        text += Console.colour("Ctrl-C ends. Meanwhile elsewhere: colony status --json, colony tail binance trade BTCUSDT, kill -9 PID", .dim) + "\n"
+        text +=
+            Console.colour("Ctrl-C ends. Meanwhile elsewhere: colony status --json, colony tail binance trade BTCUSDT, kill -9 PID", .dim)
+            + "\n"
         if above > 0 { Console.write("\u{1b}[\(above)A\u{1b}[J") }
         Console.write(text)
         return text.split(separator: "\n", omittingEmptySubsequences: false).count - 1

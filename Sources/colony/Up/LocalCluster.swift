@@ -102,9 +102,12 @@ struct LocalCluster: Sendable {
         let file = try writeConfiguration(directory, redis: redis, isEmbedded: isEmbedded, exchanges: exchanges)
         var flags: [String: String] = [:]
         for setting in options.settings {
-            if let equals = setting.firstIndex(of: "=") { flags[String(setting[..<equals])] = String(setting[setting.index(after: equals)...]) }
+            if let equals = setting.firstIndex(of: "=") {
+                flags[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
+            }
         }
-        let configuration = try ConfigurationLoader(file: file, environment: ProcessEnvironment.variables, flags: flags).load().configuration
+        let configuration = try ConfigurationLoader(file: file, environment: ProcessEnvironment.variables, flags: flags).load()
+            .configuration
         try await WorkerProcess.check(configuration, logger: logger)
         let client = try await ClusterClient.connect(configuration)
         defer { client.close() }
@@ -159,6 +162,8 @@ struct LocalCluster: Sendable {
         lines += ["redis:", "  url: \"\(redis)\"", "  direct: \(isEmbedded)"]
         if isEmbedded { lines.append("  embedded_generation: \"\(String(UInt64.random(in: .min ... .max), radix: 16))\"") }
         lines += ["worker:", "  name: worker", "  processes: \(options.workers)", "  state_directory: \"\(directory.path)/state\""]
+        // Workers that start together here see one another at once.
+        lines += ["placement:", "  settle: 700ms"]
         if !exchanges.urls.isEmpty {
             lines.append("exchanges:")
             for (id, url) in exchanges.urls.sorted(by: { $0.key < $1.key }) {

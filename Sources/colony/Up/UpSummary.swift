@@ -29,7 +29,7 @@ struct UpSummary: Sendable {
     /// One word for a feed: `receiving` when at least one subscription has data on an open websocket.
     static func state(of feed: ClusterStatus.Feed) -> String {
         if feed.phase == "live" {
-            if feed.subscriptions.values.contains("receiving") { return "receiving" }
+            if feed.subscriptions.values.contains("receiving") || feed.packetsPerSecond > 0 { return "receiving" }
             return feed.subscriptions.values.contains("acknowledged") ? "acknowledged" : "live"
         }
         if feed.holder.isEmpty { return "free" }
@@ -41,7 +41,8 @@ struct UpSummary: Sendable {
         for feed in last?.feeds ?? [] {
             let packets = counts.filter { $0.key.hasPrefix("\(feed.feed)|") }.values.reduce(0, +)
             table.add([
-                feed.exchange, Self.state(of: feed), feed.holder.isEmpty ? "-" : feed.holder, "\(feed.epoch)", "\(packets)", "\(feed.streams)",
+                feed.exchange, Self.state(of: feed), feed.holder.isEmpty ? "-" : feed.holder, "\(feed.epoch)", "\(packets)",
+                "\(feed.streams)",
                 gaps.map { "\($0[feed.feed] ?? 0)" } ?? "unknown",
             ])
         }

@@ -12,27 +12,27 @@ struct RequestTests {
             (
                 "gate", ["trade BTC_USDT", "ticker BTC_USDT", "trade ETH_USDT"],
                 [
-                    #"{"time":1577836800,"id":1,"channel":"spot.trades","event":"subscribe","payload":["BTC_USDT","ETH_USDT"]}"#,
-                    #"{"time":1577836800,"id":2,"channel":"spot.tickers","event":"subscribe","payload":["BTC_USDT"]}"#,
+                    #"{"time":0,"id":1,"channel":"spot.trades","event":"subscribe","payload":["BTC_USDT","ETH_USDT"]}"#,
+                    #"{"time":0,"id":2,"channel":"spot.tickers","event":"subscribe","payload":["BTC_USDT"]}"#,
                 ]
             ),
             (
                 "gate", ["book BTC_USDT", "book ETH_USDT", "book_snapshot BTC_USDT", "candle.1w BTC_USDT", "obu.400 BTC_USDT"],
                 [
-                    #"{"time":1577836800,"id":1,"channel":"spot.order_book_update","event":"subscribe","payload":["BTC_USDT","100ms"]}"#,
-                    #"{"time":1577836800,"id":2,"channel":"spot.order_book_update","event":"subscribe","payload":["ETH_USDT","100ms"]}"#,
-                    #"{"time":1577836800,"id":3,"channel":"spot.order_book","event":"subscribe","payload":["BTC_USDT","20","1000ms"]}"#,
-                    #"{"time":1577836800,"id":4,"channel":"spot.candlesticks","event":"subscribe","payload":["7d","BTC_USDT"]}"#,
-                    #"{"time":1577836800,"id":5,"channel":"spot.obu","event":"subscribe","payload":["ob.BTC_USDT.400"]}"#,
+                    #"{"time":0,"id":1,"channel":"spot.order_book_update","event":"subscribe","payload":["BTC_USDT","100ms"]}"#,
+                    #"{"time":0,"id":2,"channel":"spot.order_book_update","event":"subscribe","payload":["ETH_USDT","100ms"]}"#,
+                    #"{"time":0,"id":3,"channel":"spot.order_book","event":"subscribe","payload":["BTC_USDT","20","1000ms"]}"#,
+                    #"{"time":0,"id":4,"channel":"spot.candlesticks","event":"subscribe","payload":["7d","BTC_USDT"]}"#,
+                    #"{"time":0,"id":5,"channel":"spot.obu","event":"subscribe","payload":["ob.BTC_USDT.400"]}"#,
                 ]
             ),
             (
                 "gate_swap", ["book BTC_USDT", "bbo BTC_USDT", "book_snapshot BTC_USDT", "futures.public_liquidates BTC_USDT"],
                 [
-                    #"{"time":1577836800,"id":1,"channel":"futures.order_book_update","event":"subscribe","payload":["BTC_USDT","100ms","20"]}"#,
-                    #"{"time":1577836800,"id":2,"channel":"futures.book_ticker","event":"subscribe","payload":["BTC_USDT"]}"#,
-                    #"{"time":1577836800,"id":3,"channel":"futures.order_book","event":"subscribe","payload":["BTC_USDT","20","0"]}"#,
-                    #"{"time":1577836800,"id":4,"channel":"futures.public_liquidates","event":"subscribe","payload":["BTC_USDT"]}"#,
+                    #"{"time":0,"id":1,"channel":"futures.order_book_update","event":"subscribe","payload":["BTC_USDT","100ms","20"]}"#,
+                    #"{"time":0,"id":2,"channel":"futures.book_ticker","event":"subscribe","payload":["BTC_USDT"]}"#,
+                    #"{"time":0,"id":3,"channel":"futures.order_book","event":"subscribe","payload":["BTC_USDT","20","0"]}"#,
+                    #"{"time":0,"id":4,"channel":"futures.public_liquidates","event":"subscribe","payload":["BTC_USDT"]}"#,
                 ]
             ),
             (
@@ -115,9 +115,9 @@ struct RequestTests {
                 "cryptocom", ["trade BTC_USDT", "book BTC_USDT", "candle.1d BTCUSD-PERP", "ticker BTC_USDT"],
                 [
                     #"{"id":1,"method":"subscribe","params":{"channels":["trade.BTC_USDT","candlestick.1D.BTCUSD-PERP","#
-                        + #""ticker.BTC_USDT"]},"nonce":1}"#,
+                        + #""ticker.BTC_USDT"]},"nonce":0}"#,
                     #"{"id":2,"method":"subscribe","params":{"channels":["book.BTC_USDT.50"],"#
-                        + #""book_subscription_type":"SNAPSHOT_AND_UPDATE","book_update_frequency":10},"nonce":2}"#,
+                        + #""book_subscription_type":"SNAPSHOT_AND_UPDATE","book_update_frequency":10},"nonce":0}"#,
                 ]
             ),
             (
@@ -172,7 +172,7 @@ struct RequestTests {
             ("fcoin", "trade btcusdt", [#"{"cmd":"unsub","args":["trade.btcusdt"],"id":"9"}"#]),
             (
                 "gate", "trade BTC_USDT",
-                [#"{"time":1577836800,"id":9,"channel":"spot.trades","event":"unsubscribe","payload":["BTC_USDT"]}"#]
+                [#"{"time":0,"id":9,"channel":"spot.trades","event":"unsubscribe","payload":["BTC_USDT"]}"#]
             ),
             ("liquid", "trade btcjpy", [#"{"event":"pusher:unsubscribe","data":{"channel":"executions_cash_btcjpy"}}"#]),
             (
@@ -184,7 +184,7 @@ struct RequestTests {
             ("bitmax", "trade BTC/USDT", [#"{"op":"unsub","id":"9","ch":"trades:BTC/USDT"}"#]),
             ("bitmax", "book_snapshot BTC/USDT", []),
             ("bitstamp", "trade btcusd", [#"{"event":"bts:unsubscribe","data":{"channel":"live_trades_btcusd"}}"#]),
-            ("cryptocom", "book BTC_USDT", [#"{"id":9,"method":"unsubscribe","params":{"channels":["book.BTC_USDT.50"]},"nonce":9}"#]),
+            ("cryptocom", "book BTC_USDT", [#"{"id":9,"method":"unsubscribe","params":{"channels":["book.BTC_USDT.50"]},"nonce":0}"#]),
             ("hyperliquid", "trade BTC", [#"{"method":"unsubscribe","subscription":{"type":"trades","coin":"BTC"}}"#]),
             ("mexc", "trade BTCUSDT", [#"{"method":"UNSUBSCRIPTION","params":["spot@public.aggre.deals.v3.api.pb@100ms@BTCUSDT"]}"#]),
             ("mexc_swap", "book BTC_USDT", [#"{"method":"unsub.depth","param":{"symbol":"BTC_USDT"},"gzip":false}"#]),
@@ -220,6 +220,21 @@ struct RequestTests {
         let ids = requests.compactMap(\.id)
         #expect(ids.isEmpty || ids == (0..<requests.count).map { String(100 + $0) })
         for request in requests { #expect(request.text.contains(request.topics[0].symbol)) }
+    }
+
+    @Test(
+        "the time of sending is written into the requests that carry one",
+        arguments: [
+            ("gate", #"{"time":1600000005,"id":5,"channel":"spot.trades","event":"subscribe","payload":["X"]}"#),
+            ("cryptocom", #"{"id":5,"method":"subscribe","params":{"channels":["trade.X"]},"nonce":1600000005489}"#),
+            ("ftx_swap", #"{"op":"subscribe","channel":"trades","market":"X"}"#),
+        ])
+    func stamping(id: String, text: String) throws {
+        let dialect = try Exchanges.dialect(id)
+        let request = try #require(dialect.subscribe([Topic("trade", "X")], firstID: 5).first)
+        let stamped = dialect.stamped(request, wallMilliseconds: 1_600_000_005_489.7)
+        #expect(stamped.text == text)
+        #expect(stamped.id == request.id && stamped.topics == request.topics)
     }
 
     @Test("a symbol with characters of JSON stays inside its string", arguments: Self.ids)
