@@ -120,7 +120,8 @@ struct ColonyConsumerTests {
             _ = try await reader.packets(3)
             let ids = try await producer.publish([("trade:A", "x"), ("trade:A", "y"), ("trade:A", "z")])
             try await producer.trim("trade:A", to: 0)
-            let trimmed = try #require(try await reader.events { $0.trimmed != nil }.last?.trimmed)
+            let silence = try await reader.events { $0.trimmed != nil }
+            let trimmed = try #require(silence.last?.trimmed)
             #expect(trimmed.stream == producer.key("trade:A") && trimmed.before == ids.last)
             try await producer.publish("trade:A")
             #expect(try await reader.packets(1).map(\.whole) == [true])
@@ -136,7 +137,8 @@ struct ColonyConsumerTests {
             var reader = try ColonyConsumer.reading(redis, quietLimit: .milliseconds(20)).makeAsyncIterator()
             _ = try await reader.packets(2)
             _ = try await producer.connection.send(["FLUSHALL"])
-            let observed = try #require(try await reader.events { $0.rollback != nil }.last?.rollback)
+            let silence = try await reader.events { $0.rollback != nil }
+            let observed = try #require(silence.last?.rollback)
             #expect(observed.cause == .observed(lastGenerated: EntryID(milliseconds: 0, epoch: 0, sequence: 0)))
             try await producer.resume()
             try await producer.publish("trade:A")
