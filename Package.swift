@@ -110,10 +110,14 @@ let package = Package(
             name: "colony",
             dependencies: [
                 "Cluster", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
-                arguments, logging, nioCore, nioPosix, signals,
+                arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
         ),
+        // What the packet path is measured against.
+        .executableTarget(
+            name: "PathBaseline", path: "Sources/Benchmarks/PathBaseline",
+            linkerSettings: [.linkedLibrary("hiredis"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
 
         // Tests.
         .target(

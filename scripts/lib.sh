@@ -1,6 +1,6 @@
 # Shared by the scripts: where the project is, what must be installed, how the program is built. Sourced, not run.
 
-root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd -P)
+root=$(unset CDPATH; cd -- "$(dirname -- "$0")/.." && pwd -P)
 
 say() { printf '\033[32m==>\033[0m %s\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
