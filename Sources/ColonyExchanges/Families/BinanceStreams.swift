@@ -38,11 +38,13 @@ struct BinanceStreams: Sendable {
     func topic(of stream: String) -> Topic? {
         if stream.hasPrefix("!") {
             let name = stream.dropFirst().replacing("@arr", with: "", maxReplacements: 1)
-            return channel(of: String(name)).map { Topic(channel: $0.description, symbol: Topic.allSymbols) }
+            return channel(of: String(name)).map { Topic(channel: ChannelName.own($0.description), symbol: Topic.allSymbols) }
         }
         guard let at = stream.firstIndex(of: "@") else { return nil }
         let symbol = variant == .gemini ? stream[..<at].lowercased() : stream[..<at].uppercased()
-        return channel(of: String(stream[stream.index(after: at)...])).map { Topic(channel: $0.description, symbol: symbol) }
+        return channel(of: String(stream[stream.index(after: at)...])).map {
+            Topic(channel: ChannelName.own($0.description), symbol: symbol)
+        }
     }
 
     private func name(of channel: ChannelName) -> String? {

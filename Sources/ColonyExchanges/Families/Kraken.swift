@@ -93,7 +93,7 @@ enum KrakenChannels {
     /// Colony's word for a channel of version 2; `depth` and `interval` as the exchange writes them.
     static func word(_ channel: String, depth: String?, interval: String?) -> String {
         switch channel {
-        case "book": return depth.map { $0 == defaultDepth ? "book" : "book.\($0)" } ?? "book"
+        case "book": return depth.map { $0 == defaultDepth ? "book" : "book.\(ChannelName.own($0))" } ?? "book"
         case "ohlc": return "candle.\(interval.flatMap { CandleInterval($0)?.word } ?? "1m")"
         default: return ChannelName.own(channel)
         }

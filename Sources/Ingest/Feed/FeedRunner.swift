@@ -414,7 +414,8 @@ package final class FeedRunner {
     private func perform(_ actions: [SubscriptionMachine.Action]) {
         for action in actions {
             switch action {
-            case .send(var request):
+            case .send(let asked):
+                var request = configuration.dialect.stamped(asked, wallMilliseconds: Double(WallClock.nanoseconds()) / 1_000_000)
                 path?.prepare(&request)
                 transmit(request.message)
             case .changed(let topic, let state):

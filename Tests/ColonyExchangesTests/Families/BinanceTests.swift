@@ -94,6 +94,14 @@ struct BinanceTests {
         #expect(connection.read(#"{"error":{"code":3,"msg":"Invalid JSON"}}"#) == .notice(Notice(.error, "3 Invalid JSON")))
     }
 
+    @Test("a stream's strange name becomes a channel in the allowed characters")
+    func strangeNames() throws {
+        var connection = try Connection("binance")
+        #expect(connection.read(#"{"stream":"btcusdt@depth@1`0ms","data":{}}"#) == .packet(Topic("book.1-0ms", "BTCUSDT")))
+        #expect(connection.read(#"{"stream":"btcusdt@New Thing@x","data":{}}"#) == .packet(Topic("new-thing-x", "BTCUSDT")))
+        #expect(connection.read(#"{"stream":"aListenKey","data":{}}"#) == .unrouted)
+    }
+
     @Test("an announced shutdown asks for a new connection, in both forms")
     func shutdown() throws {
         var connection = try Connection("binance")

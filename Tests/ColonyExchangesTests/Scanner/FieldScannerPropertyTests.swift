@@ -50,14 +50,15 @@ struct FieldScannerPropertyTests {
             #expect((complaint == nil) == (scan.problem == nil), "seed \(seed), round \(round)")
             let text = String(decoding: bytes, as: UTF8.self)
             let isAccepted = (try? JSONSerialization.jsonObject(with: Data(bytes), options: [.fragmentsAllowed])) != nil
-            // The independent reader differs from the grammar in two places: half a surrogate pair is refused, a comma before a
-            // closing bracket is not.
-            if complaint == nil { #expect(isAccepted || text.contains("\\u"), "seed \(seed), round \(round): \(text)") }
+            // The independent reader differs from the grammar in three places: half a surrogate pair and a number beyond
+            // its range are refused, a comma before a closing bracket is not.
+            let isKnownToDiffer = text.contains("\\u") || text.contains(/[eE]\+?[0-9]{3}/)
+            if complaint == nil { #expect(isAccepted || isKnownToDiffer, "seed \(seed), round \(round): \(text)") }
             if isAccepted, text.firstMatch(of: /,\s*[}\]]/) == nil { #expect(complaint == nil, "seed \(seed), round \(round): \(text)") }
         }
     }
 
-    static let seeds: [UInt64] = [1, 2, 3, 5, 8, UInt64.random(in: 1_000...UInt64.max)]
+    static let seeds: [UInt64] = [1, 2, 3, 5, 8, 5_743_137_037_957_134_241, UInt64.random(in: 1_000...UInt64.max)]
 
     /// A path that leads somewhere, or nearly.
     private static func path(in tree: Any, _ random: inout SeededGenerator) -> FieldPath {
