@@ -34,8 +34,6 @@ public struct ExchangeProfile: Sendable {
     public var limits: Limits
     /// Requests wait for the exchange's greeting: the first `.heartbeat` a connection reads.
     public var subscribesAfterGreeting: Bool
-    /// A request takes the place of the one before: `subscribe` is given every topic the connection shall carry, not only new ones.
-    public var requestsReplace: Bool
     public var validation = Validation.lenient
     /// One usual symbol, for tests, help and the simulator.
     public var exampleSymbol: String
@@ -43,7 +41,7 @@ public struct ExchangeProfile: Sendable {
     public init(
         id: String, name: String, market: Market, status: Status = .live, family: String, url: String, compression: Compression = .none,
         offersDeflate: Bool = false, heartbeat: Heartbeat, limits: Limits = Limits(),
-        subscribesAfterGreeting: Bool = false, requestsReplace: Bool = false, exampleSymbol: String
+        subscribesAfterGreeting: Bool = false, exampleSymbol: String
     ) {
         self.id = id
         self.name = name
@@ -56,7 +54,6 @@ public struct ExchangeProfile: Sendable {
         self.heartbeat = heartbeat
         self.limits = limits
         self.subscribesAfterGreeting = subscribesAfterGreeting
-        self.requestsReplace = requestsReplace
         self.exampleSymbol = exampleSymbol
     }
 

@@ -29,7 +29,7 @@ struct UpbitDialect: TableDialect {
             heartbeat: .init(initiator: .client, interval: .seconds(30), replyWithin: .seconds(10), silence: .seconds(90)),
             // One message carries every topic: how many is not published. Two messages a second stay below 5 a second and, as a
             // burst after a reconnect is one message, below 100 a minute.
-            limits: .init(topicsPerMessage: 1000, messages: 2, connects: 5, connectWindow: .seconds(1)), requestsReplace: true,
+            limits: .init(topicsPerMessage: 1000, messages: 2, connects: 5, connectWindow: .seconds(1), subscriptionReplaces: true),
             exampleSymbol: "KRW-BTC")
     }
 

@@ -200,7 +200,7 @@ struct RequestTests {
     @Test("where a request replaces the one before, unsubscribing asks for what remains", arguments: ["upbit", "bithumb"])
     func replacing(id: String) throws {
         let dialect = try Exchanges.dialect(id)
-        #expect(dialect.profile.requestsReplace)
+        #expect(dialect.profile.limits.subscriptionReplaces)
         let requests = dialect.unsubscribe([Topic("trade", "KRW-BTC")], remaining: [Topic("ticker", "KRW-ETH")], firstID: 3)
         let text = #"[{"ticket":"colony-3"},{"type":"ticker","codes":["KRW-ETH"]},{"format":"DEFAULT"}]"#
         #expect(requests == [Request(id: nil, topics: [Topic("ticker", "KRW-ETH")], message: .text(text))])
