@@ -7,6 +7,8 @@ public struct CoordinationError: Error, Sendable, Equatable, CustomStringConvert
         case unexpectedReply
         /// The call itself was wrong: arguments that no correct caller makes.
         case usage
+        /// An entry of the catalogue that cannot be used.
+        case badCatalogueEntry
         /// The kernel refused the dead-man timer.
         case timer
         /// A live process of this host has the worker's name.

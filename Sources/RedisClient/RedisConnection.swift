@@ -30,7 +30,7 @@ public final class RedisConnection: Sendable {
 
     public let eventLoop: any EventLoop
     public let endpoint: RedisEndpoint
-    private let channel: any Channel
+    package let channel: any Channel
     let handler: NIOLoopBound<RedisChannelHandler>
 
     /// On the channel's event loop.

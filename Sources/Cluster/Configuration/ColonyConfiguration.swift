@@ -14,7 +14,7 @@ public struct ColonyConfiguration: Sendable {
     public var deadman = true
     public var worker = Worker()
     public var drainLimit: Duration = .milliseconds(500)
-    public var placementSettle: Duration = .seconds(3)
+    public var placement = PlacementSettings()
     public var ringBytes = 64 << 20
     /// Settings of exchanges: the defaults, and what single exchanges have instead.
     public var exchange = Exchange()
@@ -70,6 +70,8 @@ public struct ColonyConfiguration: Sendable {
         public var proxy: WebSocketConfiguration.Proxy?
         public var headers: [String: String] = [:]
         public var firstDataWithin: Duration = .seconds(60)
+        /// What a worker of this configuration wants of the exchange when it starts; `colony subscribe` changes it from then on.
+        public var topics: [Topic] = []
 
         public init() {}
     }
@@ -109,7 +111,7 @@ public struct ColonyConfiguration: Sendable {
             timing: lease, connectDelay: settings.connectDelay, takeoverDelay: settings.takeoverDelay, pace: settings.pace,
             quarantine: settings.quarantine)
         var feed = FeedConfiguration(
-            keys: keys.feed(feed, group: entry.budgetGroup), dialect: try dialect(of: feed.exchange), policy: policy)
+            keys: keys.feed(feed, group: entry.budget), dialect: try dialect(of: feed.exchange), policy: policy)
         feed.webSocket.roots = settings.roots
         feed.webSocket.proxy = settings.proxy
         feed.webSocket.headers = settings.headers.map { (name: $0.key, value: $0.value) }.sorted { $0.name < $1.name }

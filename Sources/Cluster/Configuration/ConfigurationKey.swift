@@ -125,6 +125,15 @@ public struct ConfigurationKey: Sendable {
         .init("drain.limit", "duration", default: "500ms", "100ms..1m", "a drain takes no longer") {
             $0.drainLimit = try Value.duration($1, .milliseconds(100)...(.seconds(60)))
         },
+        .init("placement.settle", "duration", default: "3s", "0s..1m", "a worker that joins counts after this time") {
+            $0.placement.settle = try Value.duration($1, .zero...(.seconds(60)))
+        },
+        .init("placement.round", "duration", default: "60s", "1s..1h", "least time between rounds of moves for balance") {
+            $0.placement.round = try Value.duration($1, .seconds(1)...(.seconds(3600)))
+        },
+        .init("placement.min_residence", "duration", default: "10m", "0s..1d", "no feed is moved for balance sooner after it came") {
+            $0.placement.minimumResidence = try Value.duration($1, .zero...(.seconds(86_400)))
+        },
         .init("ring.bytes", "bytes", default: "64MB", "1MB..16GB", "memory of one feed for packets that are not yet durable") {
             $0.ringBytes = try Value.bytes($1, (1 << 20)...(16 << 30))
         },

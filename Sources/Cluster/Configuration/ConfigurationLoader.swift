@@ -103,6 +103,14 @@ public struct ConfigurationLoader: Sendable {
             }
             isSet = true
         }
+        for (name, value) in own.sorted(by: { $0.key < $1.key }) where name.hasPrefix("\(prefix)topics.") {
+            let words = value.split(separator: " ")
+            guard words.count == 2 else {
+                throw ClusterError(.configuration, "\(name) '\(value)' (file \(file ?? "")) is not '<channel> <symbol>', e.g. 'trade BTCUSDT'")
+            }
+            exchange.topics.append(Topic(channel: String(words[0]), symbol: String(words[1])))
+            isSet = true
+        }
         if isSet { configuration.exchanges[id] = exchange }
         // An id the table does not know is defined by its own fields.
         if (try? Exchanges.dialect(id)) == nil {
@@ -110,13 +118,16 @@ public struct ConfigurationLoader: Sendable {
             var fields: [String: String] = [:]
             for (name, value) in own {
                 let field = String(name.dropFirst(prefix.count))
-                if settings.contains(field) || field.hasPrefix("headers.") || field.hasPrefix("retention.") { continue }
+                if settings.contains(field) || ["headers.", "retention.", "topics."].contains(where: field.hasPrefix) { continue }
                 fields[field] = value
             }
             do throws(DialectError) {
                 let definition = try DialectDefinition(id: id, fields: fields)
                 _ = try DefinedDialect(definition)
                 configuration.defined[id] = definition
+                // One subscribe message without blanks to fill in: there is just one thing to want.
+                if exchange.topics.isEmpty { exchange.topics = [Topic(channel: "all", symbol: Topic.allSymbols)] }
+                configuration.exchanges[id] = exchange
             } catch {
                 throw ClusterError(.configuration, "exchanges.\(id) in \(file ?? "the configuration"): \(error.description)")
             }
@@ -233,7 +244,8 @@ public struct ConfigurationLoader: Sendable {
                 let parts = key.split(separator: ".", maxSplits: 2)
                 if parts.count == 3 {
                     let rest = String(parts[2])
-                    if exchange.contains(rest) || rest.hasPrefix("headers.") || rest.hasPrefix("retention.channels.") { continue }
+                    if exchange.contains(rest) { continue }
+                    if ["headers.", "retention.channels.", "topics."].contains(where: rest.hasPrefix) { continue }
                     if configuration.defined[String(parts[1])] != nil { continue }
                 }
             }

@@ -30,7 +30,8 @@ public struct EmbeddedRedis: Sendable {
         public let pid: Int32
     }
 
-    /// Starts the server, loads the function library, runs `body`, and takes the server down. Cancelling ends the server too.
+    /// Starts the server, loads the function library, runs `body`, and takes the server down. A server that dies in between is started again on
+    /// its data. Cancelling ends the server too.
     ///
     /// Throws `ClusterError.embeddedRedis` when the server does not come up, with the end of its log.
     public func run<Result: Sendable>(
@@ -38,6 +39,23 @@ public struct EmbeddedRedis: Sendable {
     ) async throws -> Result {
         try StateDirectory(path: directory).prepare()
         let port = port == 0 ? try FreePort.choose() : port
+        let (ready, continuation) = AsyncStream<Running>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        return try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask {
+                try await keepRunning(port: port, logger: logger) { continuation.yield($0) }
+                return nil
+            }
+            group.addTask {
+                for await running in ready { return try await body(running) }
+                throw CancellationError()
+            }
+            guard let result = try await group.next() ?? nil else { throw CancellationError() }
+            group.cancelAll()
+            return result
+        }
+    }
+
+    private func keepRunning(port: Int, logger: Logger, onReady: @escaping @Sendable (Running) -> Void) async throws {
         let socket = "\(directory)/redis.sock"
         let log = "\(directory)/redis.log"
         var options = PlatformOptions()
@@ -50,26 +68,35 @@ public struct EmbeddedRedis: Sendable {
             "--stop-writes-on-bgsave-error", "no", "--maxmemory", "\(Self.defaultMaxMemory())", "--maxmemory-policy", "noeviction",
             "--stream-node-max-bytes", "16384", "--stream-node-max-entries", "0", "--timeout", "0", "--tcp-keepalive", "30",
         ]
-        let outcome: ExecutionResult<Result, DiscardedOutput, DiscardedOutput>
-        do {
-            outcome = try await Subprocess.run(
-                .name(executable), arguments: Arguments(arguments + extraArguments), platformOptions: options, input: .none,
-                output: .discarded, error: .discarded
-            ) { execution in
-                let endpoint = RedisEndpoint(address: .unix(path: socket))
-                let pid = execution.processIdentifier.value
-                try await Self.awaitReady(endpoint, pid: pid, log: log)
-                let result = try await body(Running(endpoint: endpoint, port: port, pid: pid))
-                await execution.teardown(using: [.gracefulShutDown(allowedDurationToNextStep: .seconds(3))])
-                return result
+        var isFirst = true
+        while !Task.isCancelled {
+            let started = LocalTime.now()
+            do {
+                _ = try await Subprocess.run(
+                    .name(executable), arguments: Arguments(arguments + extraArguments), platformOptions: options, input: .none,
+                    output: .sequence, error: .discarded
+                ) { execution in
+                    let endpoint = RedisEndpoint(address: .unix(path: socket))
+                    let pid = execution.processIdentifier.value
+                    try await Self.awaitReady(endpoint, pid: pid, log: log)
+                    if isFirst { onReady(Running(endpoint: endpoint, port: port, pid: pid)) }
+                    // Its end closes the pipe.
+                    for try await _ in execution.standardOutput {}
+                }
+            } catch let error as SubprocessError where error.code == .executableNotFound {
+                throw ClusterError(
+                    .embeddedRedis,
+                    "'\(executable)' was not found; install it (Debian, Ubuntu: apt-get install redis-server), or name a running server "
+                        + "with --redis")
+            } catch {
+                // A server that dies while it comes up again is tried again; the first start must succeed.
+                if isFirst || Task.isCancelled { throw error }
             }
-        } catch let error as SubprocessError where error.code == .executableNotFound {
-            throw ClusterError(
-                .embeddedRedis,
-                "'\(executable)' was not found; install it (Debian, Ubuntu: apt-get install redis-server) or name a running server with --redis"
-            )
+            isFirst = false
+            guard !Task.isCancelled else { return }
+            logger.warning("redis-server ended; starting it again on its data", metadata: ["directory": "\(directory)"])
+            if LocalTime.now() - started < .seconds(1) { try await Task.sleep(for: .milliseconds(500)) }
         }
-        return outcome.closureResult
     }
 
     private static func awaitReady(_ endpoint: RedisEndpoint, pid: Int32, log: String) async throws {

@@ -2,20 +2,18 @@ public import ColonyExchanges
 public import Coordination
 import FoundationEssentials
 import Ingest
-import NIOCore
-import NIOPosix
-public import RedisClient
+import RedisClient
 
-/// What operators' commands do with a running cluster: read its state, change what is wanted. One Redis connection.
+/// What operators' commands do with a running cluster: read its state, change what is wanted. One Redis connection, opened again when it broke.
 public struct ClusterClient: Sendable {
     public let configuration: ColonyConfiguration
-    public let redis: RedisConnection
+    let redis: OperatorLink
 
     /// Connects; throws a `ClusterError` that says what to do when Redis is not there or refuses us.
     public static func connect(_ configuration: ColonyConfiguration) async throws -> ClusterClient {
-        do {
-            let redis = try await RedisConnection.connect(
-                to: configuration.redis.endpoint, name: "colony:operator", on: MultiThreadedEventLoopGroup.singleton.next())
+        do throws(RedisError) {
+            let redis = OperatorLink(configuration.redis.endpoint)
+            _ = try await redis.open()
             return ClusterClient(configuration: configuration, redis: redis)
         } catch {
             throw ClusterError(.redis, error.description)
@@ -31,12 +29,18 @@ public struct ClusterClient: Sendable {
     /// The catalogue: every feed the cluster runs, sorted.
     package func catalogue() async throws -> [(feed: FeedName, entry: CatalogueEntry)] {
         let reply = try await redis.send(["HGETALL", .string(keys.catalogue)])
-        return try CatalogueEntry.decodeAll(reply)
+        var feeds: [(feed: FeedName, entry: CatalogueEntry)] = []
+        let values = reply.array ?? []
+        for index in stride(from: 0, to: values.count - 1, by: 2) {
+            guard let name = values[index].string, let json = values[index + 1].string else { continue }
+            feeds.append((FeedName(name), try CatalogueEntry(json: json, of: FeedName(name))))
+        }
+        return feeds.sorted { $0.feed < $1.feed }
     }
 
     /// The budget group of a feed of the catalogue; nil if it is not there.
     public func group(of feed: FeedName) async throws -> String? {
-        try await catalogue().first { $0.feed == feed }?.entry.budgetGroup
+        try await catalogue().first { $0.feed == feed }?.entry.budget
     }
 
     public func status() async throws -> ClusterStatus {
@@ -76,7 +80,7 @@ public struct ClusterClient: Sendable {
     private func feedStatus(
         _ feed: FeedName, _ entry: CatalogueEntry, _ reports: [(holder: String, report: WorkerFeedReport)], now: Int64
     ) async throws -> ClusterStatus.Feed {
-        let feedKeys = keys.feed(feed, group: entry.budgetGroup)
+        let feedKeys = keys.feed(feed, group: entry.budget)
         let lease = try await hash(feedKeys.lease)
         let disconnects = try await hash(feedKeys.disconnects)
         let pending = lease["pending"] ?? "none"
@@ -106,7 +110,7 @@ public struct ClusterClient: Sendable {
     public func gaps() async throws -> [String: Int] {
         var gaps: [String: Int] = [:]
         for (feed, entry) in try await catalogue() {
-            let events = keys.feed(feed, group: entry.budgetGroup).events
+            let events = keys.feed(feed, group: entry.budget).events
             var count = 0
             var start = "-"
             // In pages, so that a long log neither fills memory nor holds Redis up.
@@ -182,7 +186,7 @@ public struct ClusterClient: Sendable {
             if try await !redis.send(["HGET", .string(keys.catalogue), .string(feed.text)]).isNull { return }
             let version = Int(try await redis.send(["HGET", .string(keys.meta), "catalogue_version"]).string ?? "") ?? 0
             let entry = CatalogueEntry(exchange: feed.exchange, budget: configuration.group(of: feed))
-            let call = DesireCall(target: .catalogue(keys, feed), value: try entry.encoded(), version: version)
+            let call = DesireCall(target: .catalogue(keys, feed), value: try entry.json(of: feed), version: version)
             if case .stored = try await redis.call(call) { return }
         }
         throw ClusterError(.redis, "the catalogue is being changed by others all the time; try again")

@@ -38,14 +38,16 @@ final class ControlState {
     private var unknownFunctionReloading = false
 
     // Membership and placement.
-    private static let joinGrace = Duration.milliseconds(700)
-    private var joinedAt: LocalTime?
-    private var membersVersion = -1
-    private var catalogueVersion = -1
-    private(set) var catalogue: [FeedName: CatalogueEntry] = [:]
-    private(set) var members: [Member] = []
+    private var placement: PlacementMachine
+    private var placementWake: Scheduled<Void>?
+    private var members: [Member] = []
     /// Members that have not beaten for a while: others watch in their place, long before they are removed.
     private var silent: Set<Incarnation> = []
+    private var membersVersion = 0
+    /// Redis TIME of the last admitted disconnect, by budget group, ms.
+    private var lastAdmitted: [String: Int64] = [:]
+    private var redisNow: Int64 = 0
+    private(set) var catalogue: [FeedName: CatalogueEntry] = [:]
     private var subscriptionVersions: [FeedName: Int] = [:]
     var isDraining = false
     /// Of the data set; empty before the first beat.
@@ -75,6 +77,7 @@ final class ControlState {
         self.onHeldChanged = onHeldChanged
         self.keeper = RenewalKeeper(timing: configuration.lease, isDirect: configuration.redis.direct)
         self.deadman = Deadman(isOn: configuration.deadman)
+        self.placement = PlacementMachine(name: incarnation.name, settings: configuration.placement)
         self.startedAtMilliseconds = WallClock.nanoseconds() / 1_000_000
     }
 
@@ -220,6 +223,7 @@ final class ControlState {
     func hold(_ feed: FeedName, _ token: Token, sentAt: LocalTime) {
         guard let handle = feeds[feed] else { return }
         perform(keeper.hold(handle.keys, token: token, sentAt: sentAt, now: .now()))
+        perform(placement.took(feed, now: .now()))
         heldChanged(held.union([feed]))
     }
 
@@ -234,6 +238,7 @@ final class ControlState {
 
     func letGo(_ feed: FeedName) {
         perform(keeper.drop(feed, now: .now()))
+        perform(placement.gaveUp(feed, now: .now()))
         heldChanged(held.subtracting([feed]))
     }
 
@@ -320,7 +325,7 @@ final class ControlState {
         observeTurn += 1
         // The first-ranked watcher looks at every turn, the second-ranked at every other.
         let due = feeds.keys.filter { feed in
-            guard !held.contains(feed), let rank = ranks[feed] else { return false }
+            guard !held.contains(feed), let rank = ranks[feed], rank <= 2 else { return false }
             return rank == 1 || observeTurn % 2 == 0
         }
         observe(Array(due))
@@ -351,7 +356,7 @@ final class ControlState {
 
     func acquire(_ feed: FeedName, _ acquisition: FeedMachine.Acquisition, connection number: Int) {
         guard let handle = feeds[feed] else { return }
-        guard number == connectionNumber, connection != nil else { return handle.post(.acquireFailed) }
+        guard number == connectionNumber, connection != nil, placement.reserve(feed) else { return handle.post(.acquireFailed) }
         let policy = configuration.settings(of: feed.exchange)
         let mode: AcquireCall.Mode =
             switch acquisition.mode {
@@ -366,10 +371,14 @@ final class ControlState {
             paceMilliseconds: policy.pace.wholeMilliseconds, quarantineMilliseconds: policy.quarantine.wholeMilliseconds,
             server: serverRunID, jump: acquisition.jump, reason: acquisition.reason)
         let sentAt = LocalTime.now()
-        self.call(call, timeout: .seconds(2)) { result in
+        self.call(call, timeout: .seconds(2)) { [self] result in
             switch result {
-            case .success(let reply): handle.post(.acquireReplied(reply, sentAt: sentAt))
-            case .failure: handle.post(.acquireFailed)
+            case .success(let reply):
+                if case .granted = reply {} else { perform(placement.claimFailed(feed, now: .now())) }
+                handle.post(.acquireReplied(reply, sentAt: sentAt))
+            case .failure:
+                perform(placement.claimFailed(feed, now: .now()))
+                handle.post(.acquireFailed)
             }
         }
     }
@@ -380,18 +389,16 @@ final class ControlState {
         guard connection != nil, !serverRunID.isEmpty else { return }
         call(BeatCall(namespace: configuration.keys, incarnation: incarnation, info: info()), timeout: .seconds(2)) { [self] result in
             guard case .success(let reply) = result else { return }
-            if joinedAt == nil {
-                joinedAt = .now()
-                let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
-                eventLoop.scheduleTask(in: .nanoseconds(Self.joinGrace.wholeNanoseconds)) { loopBound.value.beat() }
-            }
             if reply.generation != generation {
                 generation = reply.generation
                 for feed in feeds.values { tellGeneration(feed) }
             }
-            if reply.membersVersion != membersVersion { readMembers(reply.membersVersion) }
+            membersVersion = reply.membersVersion
+            redisNow = reply.now
+            perform(
+                placement.beatReplied(membersVersion: reply.membersVersion, catalogueVersion: reply.catalogueVersion, now: .now()),
+                catalogueVersion: reply.catalogueVersion)
             readSilent(now: reply.now)
-            if reply.catalogueVersion != catalogueVersion { readCatalogue(reply.catalogueVersion) }
         }
         for handle in feeds.values {
             let feed = handle.feed
@@ -403,8 +410,8 @@ final class ControlState {
             }
         }
         readSubscriptions(Array(feeds.keys))
-        if isDraining { return }
-        place()
+        readAdmissions()
+        subscribeToWakes()
     }
 
     private var isHurrying = false
@@ -416,7 +423,7 @@ final class ControlState {
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.scheduleTask(in: .milliseconds(1)) {
             loopBound.value.isHurrying = false
-            loopBound.value.beat()
+            loopBound.value.readMembers()
         }
     }
 
@@ -437,91 +444,131 @@ final class ControlState {
         }
         return [
             .init("host", configuration.worker.host), .init("pid", "\(ProcessInformation.pid)"), .init("name", incarnation.name),
-            .init("state", isDraining ? "draining" : hasSettled ? "ready" : "joining"), .init("weight", "\(configuration.worker.weight)"),
-            .init("load", "\(held.count)"), .init("version", ProcessInformation.version), .init("redis_client_id", redisClientID),
+            .init("state", isDraining ? "draining" : "ready"), .init("weight", "\(configuration.worker.weight)"),
+            .init("load", "\(placement.load)"), .init("version", ProcessInformation.version), .init("redis_client_id", redisClientID),
             .init("started_at", "\(startedAtMilliseconds)"), .init("deadman", deadman.isOn ? "on" : "off"), .init("feeds", feedsText),
         ]
     }
 
-    private func readMembers(_ version: Int) {
-        send(["ZRANGE", .string(configuration.keys.beats), "0", "-1"]) { [self] result in
+    private func readMembers() {
+        let version = membersVersion
+        send(["ZRANGE", .string(configuration.keys.beats), "0", "-1", "WITHSCORES"]) { [self] result in
+            guard case .success(let reply) = result, let values = reply.array else {
+                return perform(placement.membersNotRead(now: .now()))
+            }
+            var beats: [(incarnation: Incarnation, at: Int64)] = []
+            for index in stride(from: 0, to: values.count - 1, by: 2) {
+                guard let text = values[index].string, let score = values[index + 1].string.flatMap({ Double($0) }) else { continue }
+                beats.append((Incarnation(text), Int64(score)))
+            }
+            readFields(of: beats, version: version)
+        }
+    }
+
+    private func readFields(of beats: [(incarnation: Incarnation, at: Int64)], version: Int) {
+        var fields: [[String?]] = Array(repeating: [], count: beats.count)
+        var waiting = beats.count
+        if beats.isEmpty { return perform(placement.membersNotRead(now: .now())) }
+        for (index, beat) in beats.enumerated() {
+            let key = configuration.keys.worker(beat.incarnation)
+            send([.string("HMGET"), .string(key)] + Membership.fields.map { .string($0) }) { [self] result in
+                if case .success(let reply) = result { fields[index] = (reply.array ?? []).map(\.string) }
+                waiting -= 1
+                guard waiting == 0 else { return }
+                members = Membership.members(beats: beats, values: fields)
+                countMembers(version: version)
+            }
+        }
+    }
+
+    private func countMembers(version: Int) {
+        let heard = members.filter { !silent.contains($0.incarnation) }
+        perform(placement.membersRead(heard, version: version, now: .now()))
+    }
+
+    /// Only hints: who watches decides nothing about who holds.
+    private func readSilent(now: Int64) {
+        send(["ZRANGEBYSCORE", .string(configuration.keys.beats), "0", "\(now - 3000)", "LIMIT", "0", "256"]) { [self] result in
             guard case .success(let reply) = result else { return }
-            let incarnations = (reply.array ?? []).compactMap { $0.string.map { Incarnation($0) } }
-            var read: [Member] = []
-            var waiting = incarnations.count
-            for incarnation in incarnations {
-                send(["HMGET", .string(configuration.keys.worker(incarnation)), "state", "weight", "host", "started_at"]) { [self] result in
-                    waiting -= 1
-                    if case .success(let reply) = result, let values = reply.array, values.count == 4 {
-                        read.append(
-                            Member(
-                                incarnation: incarnation, weight: values[1].string.flatMap { Double($0) } ?? 1,
-                                state: values[0].string ?? "", host: values[2].string ?? "",
-                                startedAt: values[3].integer ?? 0))
-                    }
-                    guard waiting == 0 else { return }
-                    members = read.sorted { $0.incarnation.text < $1.incarnation.text }
-                    membersVersion = version
-                    place()
+            let fresh = Set((reply.array ?? []).compactMap { $0.string.map { Incarnation($0) } })
+            guard fresh != silent else { return }
+            silent = fresh
+            countMembers(version: membersVersion)
+        }
+    }
+
+    /// When disconnects of the held feeds' budget groups were last admitted: a move for balance waits until the pace is over.
+    private func readAdmissions() {
+        for group in Set(held.compactMap { feeds[$0]?.keys.group }) {
+            send(["HGET", .string(configuration.keys.disconnects(group: group)), "last_admitted"]) { [self] result in
+                if case .success(let reply) = result { lastAdmitted[group] = reply.integer }
+            }
+        }
+    }
+
+    private func isPaceFree(_ feed: FeedName) -> Bool {
+        guard let group = feeds[feed]?.keys.group, let last = lastAdmitted[group] else { return true }
+        return redisNow - last >= configuration.settings(of: feed.exchange).pace.wholeMilliseconds
+    }
+
+    private func perform(_ actions: [PlacementMachine.Action], catalogueVersion: Int? = nil) {
+        for action in actions {
+            switch action {
+            case .readMembers: readMembers()
+            case .readCatalogue: readCatalogue(catalogueVersion ?? 0)
+            case .placed(let feed, let place):
+                ranks[feed] = place?.rank
+                feeds[feed]?.post(.placed(rank: place?.rank, alternate: place?.alternate))
+            case .removed(let feed): feeds[feed]?.post(.stop(reason: "removed from the catalogue", preferred: nil))
+            case .move(let feed, let target):
+                logger.notice("Feed moves", metadata: ["feed": "\(feed)", "to": "\(target)"])
+                feeds[feed]?.post(.stop(reason: "rebalance", preferred: target))
+            case .wake(let at):
+                placementWake?.cancel()
+                let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+                placementWake = eventLoop.scheduleTask(in: .nanoseconds(max(0, (at - .now()).wholeNanoseconds))) {
+                    loopBound.value.wakePlacement()
                 }
             }
         }
     }
 
-    /// Who may watch: ready, heard of lately, and of each name the newest life only.
-    private func watchers() -> [Member] {
-        var byName: [String: Member] = [:]
-        for member in members where !silent.contains(member.incarnation) {
-            // One that is joining counts for those that started with it: between them they share out what is there.
-            let startedTogether = abs(member.startedAt - startedAtMilliseconds) < 3000
-            guard member.state == "ready" || (member.state == "joining" && startedTogether) else { continue }
-            if let other = byName[member.incarnation.name], other.startedAt > member.startedAt { continue }
-            byName[member.incarnation.name] = member
-        }
-        return Array(byName.values)
-    }
-
-    private var hasSettled: Bool { joinedAt.map { LocalTime.now() - $0 >= Self.joinGrace } ?? false }
-
-    /// Only hints: who watches decides nothing about who holds.
-    private func readSilent(now: Int64) {
-        let limit = now - 3000
-        send(["ZRANGEBYSCORE", .string(configuration.keys.beats), "0", "\(limit)", "LIMIT", "0", "256"]) { [self] result in
-            guard case .success(let reply) = result else { return }
-            let fresh = Set((reply.array ?? []).compactMap { $0.string.map { Incarnation($0) } })
-            guard fresh != silent else { return }
-            silent = fresh
-            place()
-        }
+    private func wakePlacement() {
+        var machine = placement
+        let actions = machine.woken(now: .now()) { [self] in isPaceFree($0) }
+        placement = machine
+        perform(actions)
     }
 
     private func readCatalogue(_ version: Int) {
         send(["HGETALL", .string(configuration.keys.catalogue)]) { [self] result in
-            guard case .success(let reply) = result else { return }
-            do {
-                let entries = try CatalogueEntry.decodeAll(reply)
-                catalogue = Dictionary(entries.map { ($0.feed, $0.entry) }) { first, _ in first }
-                catalogueVersion = version
-                followCatalogue()
-            } catch {
-                logger.error("The catalogue in Redis is not readable", error: error)
+            guard case .success(let reply) = result, let values = reply.array else { return placement.catalogueNotRead() }
+            var fresh: [FeedName: CatalogueEntry] = [:]
+            for index in stride(from: 0, to: values.count - 1, by: 2) {
+                guard let name = values[index].string, let json = values[index + 1].string else { continue }
+                do throws(CoordinationError) {
+                    fresh[FeedName(name)] = try CatalogueEntry(json: json, of: FeedName(name))
+                } catch {
+                    logger.error("A feed of the catalogue cannot be run", error: error, metadata: ["feed": "\(name)"])
+                }
             }
+            catalogue = fresh
+            for feed in feeds.keys where catalogue[feed] == nil {
+                feeds[feed]?.post(.stop(reason: "removed from the catalogue", preferred: nil))
+            }
+            for feed in catalogue.keys where feeds[feed] == nil { addFeed(feed) }
+            perform(placement.catalogueRead(fresh, version: version, now: .now()))
+            readSubscriptions(Array(feeds.keys))
+            subscribeToWakes()
         }
     }
 
-    private func followCatalogue() {
-        for (feed, entry) in catalogue where feeds[feed] == nil && !isDraining {
-            guard let handle = makeFeed(self, feed, entry) else { continue }
-            feeds[feed] = handle
-            for incarnation in dead { handle.post(.deathProved(incarnation)) }
-            tellGeneration(handle)
-        }
-        for (feed, handle) in feeds where catalogue[feed] == nil {
-            handle.post(.stop(reason: "removed from the catalogue", preferred: nil))
-        }
-        place()
-        readSubscriptions(Array(feeds.keys))
-        subscribeToWakes()
+    private func addFeed(_ feed: FeedName) {
+        guard !isDraining, let entry = catalogue[feed], let handle = makeFeed(self, feed, entry) else { return }
+        feeds[feed] = handle
+        for incarnation in dead { handle.post(.deathProved(incarnation)) }
+        tellGeneration(handle)
+        if let rank = ranks[feed] { handle.post(.placed(rank: rank, alternate: nil)) }
     }
 
     /// In the data set that our own supervisor created nobody can hold a lease that the records do not show.
@@ -530,26 +577,8 @@ final class ControlState {
         handle.run { $0.setClaimsUnknownAtOnce(isOurs) }
     }
 
-    /// This worker's rank for each feed it may watch.
+    /// This worker's rank for each feed it watches or holds.
     private(set) var ranks: [FeedName: Int] = [:]
-
-    private func place() {
-        // Workers that start together see one another before the first of them claims everything.
-        guard !isDraining, hasSettled else { return }
-        let ready = watchers()
-        var fresh: [FeedName: Int] = [:]
-        for feed in feeds.keys {
-            let ranked = Rendezvous.rank(feed, members: ready)
-            guard let index = ranked.firstIndex(where: { $0.incarnation == incarnation }) else {
-                feeds[feed]?.post(.placed(rank: nil, alternate: nil))
-                continue
-            }
-            fresh[feed] = index + 1
-            let alternate = ranked.first { $0.host != configuration.worker.host }?.incarnation.name
-            feeds[feed]?.post(.placed(rank: index + 1, alternate: alternate))
-        }
-        ranks = fresh
-    }
 
     // MARK: Subscriptions and wake-ups
 
@@ -632,6 +661,7 @@ final class ControlState {
     func drain(reason: String) {
         guard !isDraining else { return }
         isDraining = true
+        perform(placement.drain(now: .now()))
         for handle in feeds.values { handle.post(.stop(reason: reason, preferred: nil)) }
         beat()
         if feeds.isEmpty { onAllFinished?() }
@@ -642,6 +672,13 @@ final class ControlState {
         feeds[feed] = nil
         statuses[feed] = nil
         subscriptionVersions[feed] = nil
-        if isDraining, feeds.isEmpty { onAllFinished?() }
+        perform(placement.gaveUp(feed, now: .now()))
+        if isDraining {
+            if feeds.isEmpty { onAllFinished?() }
+            return
+        }
+        // Moved away: from here on it is watched again.
+        addFeed(feed)
+        readSubscriptions([feed])
     }
 }

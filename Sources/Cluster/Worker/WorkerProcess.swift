@@ -45,6 +45,7 @@ public struct WorkerProcess: Sendable {
             throw ClusterError(.inUse, error.description)
         }
         try await WorkerPreflight.checkRedis(configuration, logger: logger)
+        try await Self.wantConfigured(configuration)
 
         var logger = logger
         logger[metadataKey: "worker.id"] = "\(incarnation)"
@@ -92,6 +93,18 @@ public struct WorkerProcess: Sendable {
         try? await controlGroup.shutdownGracefully()
         try? await dataGroup.shutdownGracefully()
         withExtendedLifetime(lock) {}
+    }
+
+    /// Enters the exchanges whose topics the configuration names, so that a worker alone is a working system.
+    private static func wantConfigured(_ configuration: ColonyConfiguration) async throws {
+        let wanting = configuration.exchanges.filter { !$0.value.topics.isEmpty }
+        guard !wanting.isEmpty else { return }
+        let client = try await ClusterClient.connect(configuration)
+        defer { client.close() }
+        for (exchange, settings) in wanting.sorted(by: { $0.key < $1.key }) {
+            let topics = try client.canonical(settings.topics, exchange: exchange)
+            try await client.change(exchange: exchange) { $0.formUnion(topics) }
+        }
     }
 
     private func drain(_ control: ControlPlane, logger: Logger) async {

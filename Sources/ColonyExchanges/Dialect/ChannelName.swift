@@ -34,11 +34,7 @@ package struct ChannelName: Sendable, Equatable, CustomStringConvertible {
     package static func own(_ name: String) -> String {
         String(
             decoding: name.utf8.map { byte -> UInt8 in
-                switch byte {
-                case 0x41...0x5A: byte | 0x20
-                case 0x61...0x7A, 0x30...0x39, 0x5F, 0x2E, 0x2D: byte
-                default: 0x2D
-                }
+                if (0x41...0x5A).contains(byte) { byte | 0x20 } else { Topic.isChannelByte(byte) ? byte : 0x2D }
             }, as: UTF8.self)
     }
 

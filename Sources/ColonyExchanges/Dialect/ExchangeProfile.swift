@@ -11,6 +11,14 @@ public struct ExchangeProfile: Sendable {
     /// How each frame's payload is packed by the exchange itself (not the websocket extension).
     public enum Compression: String, Sendable { case none, gzip, rawDeflate }
 
+    /// How much of a packet is checked before it is published.
+    public enum Validation: String, Sendable, CaseIterable {
+        /// As far as it had to be read to find its stream.
+        case lenient
+        /// Packets that begin as JSON must be JSON to their end (RFC 8259, at most 64 levels deep). Costs about a nanosecond per byte.
+        case strict
+    }
+
     /// Lower case: `binance`, `bitfinex_swap`.
     public var id: String
     public var name: String
@@ -28,6 +36,7 @@ public struct ExchangeProfile: Sendable {
     public var subscribesAfterGreeting: Bool
     /// A request takes the place of the one before: `subscribe` is given every topic the connection shall carry, not only new ones.
     public var requestsReplace: Bool
+    public var validation = Validation.lenient
     /// One usual symbol, for tests, help and the simulator.
     public var exampleSymbol: String
 

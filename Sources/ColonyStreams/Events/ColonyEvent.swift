@@ -109,6 +109,16 @@ public struct Gap: Sendable, Hashable {
     public var to: Int
     public var reason: String
     public var marker: Marker
+
+    public init(stream: String, feed: FeedName, id: EntryID, from: Int, to: Int, reason: String, marker: Marker) {
+        self.stream = stream
+        self.feed = feed
+        self.id = id
+        self.from = from
+        self.to = to
+        self.reason = reason
+        self.marker = marker
+    }
 }
 
 /// The feed's producer came, went, or changed.
@@ -132,6 +142,14 @@ public struct ProducerChange: Sendable, Hashable {
     /// The marker; nil for `unannounced`.
     public var marker: Marker?
 
+    public init(stream: String, feed: FeedName, id: EntryID, change: Change, marker: Marker? = nil) {
+        self.stream = stream
+        self.feed = feed
+        self.id = id
+        self.change = change
+        self.marker = marker
+    }
+
     public var epoch: Int { id.epoch }
 }
 
@@ -152,6 +170,14 @@ public struct Rollback: Sendable, Hashable {
     public var cause: Cause
     /// The marker; nil for what was only observed.
     public var marker: Marker?
+
+    public init(stream: String, feed: FeedName, id: EntryID, cause: Cause, marker: Marker? = nil) {
+        self.stream = stream
+        self.feed = feed
+        self.id = id
+        self.cause = cause
+        self.marker = marker
+    }
 }
 
 /// Entries of one stream were removed before this reader got to them.
@@ -164,6 +190,14 @@ public struct Trimmed: Sendable, Hashable {
     public var before: EntryID
     /// About how many, from the density of the stream so far; at least 1.
     public var lostEstimate: Int
+
+    public init(stream: String, feed: FeedName, after: EntryID, before: EntryID, lostEstimate: Int) {
+        self.stream = stream
+        self.feed = feed
+        self.after = after
+        self.before = before
+        self.lostEstimate = lostEstimate
+    }
 }
 
 /// An entry without the fields of a packet or marker.
@@ -172,4 +206,11 @@ public struct ForeignEntry: Sendable, Hashable {
     public var feed: FeedName
     public var id: EntryID
     public var fields: [Marker.Field]
+
+    public init(stream: String, feed: FeedName, id: EntryID, fields: [Marker.Field]) {
+        self.stream = stream
+        self.feed = feed
+        self.id = id
+        self.fields = fields
+    }
 }

@@ -10,6 +10,14 @@ public struct GroupDelivery: Sendable, Hashable {
     /// It was taken over from a member that left it unacknowledged, or this member had it before and did not acknowledge it.
     public var isRedelivery: Bool
 
+    public init(stream: String, feed: FeedName, topic: StreamTopic?, entry: StreamEntry, isRedelivery: Bool) {
+        self.stream = stream
+        self.feed = feed
+        self.topic = topic
+        self.entry = entry
+        self.isRedelivery = isRedelivery
+    }
+
     public var id: EntryID { entry.id }
     public var exchange: String { feed.exchange }
 }
@@ -28,4 +36,11 @@ public struct GroupLag: Sendable, Hashable {
     public var pending: Int
     public var lastDelivered: EntryID
     public var lag: Lag
+
+    public init(stream: String, pending: Int, lastDelivered: EntryID, lag: Lag) {
+        self.stream = stream
+        self.pending = pending
+        self.lastDelivered = lastDelivered
+        self.lag = lag
+    }
 }

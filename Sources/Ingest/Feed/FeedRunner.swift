@@ -414,7 +414,9 @@ package final class FeedRunner {
     private func perform(_ actions: [SubscriptionMachine.Action]) {
         for action in actions {
             switch action {
-            case .send(let message): transmit(message)
+            case .send(var request):
+                path?.prepare(&request)
+                transmit(request.message)
             case .changed(let topic, let state):
                 logger.info("Subscription", metadata: ["topic": "\(topic)", "state": "\(state)"])
             case .wake(let at):

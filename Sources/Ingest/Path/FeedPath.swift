@@ -52,7 +52,7 @@ package final class FeedPath: WebSocketDelegate {
     package init(
         configuration: FeedConfiguration, publisher: Publisher, clockOffset: Int64, owner: any FeedPathOwner
     ) {
-        self.reader = configuration.dialect.makeReader()
+        self.reader = configuration.dialect.openReader()
         self.publisher = publisher
         self.compression = configuration.dialect.profile.compression
         self.routing = configuration.routing
@@ -88,6 +88,9 @@ package final class FeedPath: WebSocketDelegate {
     }
 
     package func webSocketClosed(_ reason: WebSocketCloseReason) { owner.closed(reason, on: self) }
+
+    /// Lets the connection's reader see a request, and fill in what only the connection knows.
+    package func prepare(_ request: inout Request) { reader.prepare(&request) }
 
     // MARK: Reading
 
@@ -140,7 +143,7 @@ package final class FeedPath: WebSocketDelegate {
 
     /// The slot of a route met for the first time on this connection.
     private func learn(_ route: Route, _ message: UnsafeRawBufferPointer) -> Int {
-        guard router.count < maximumStreams, let topic = reader.topic(of: route, in: message) else { return 0 }
+        guard router.count < maximumStreams, let topic = reader.topic(of: route, in: message), topic.namesStream else { return 0 }
         let slot =
             switch routing {
             case .symbol: publisher.table.slot(of: topic)

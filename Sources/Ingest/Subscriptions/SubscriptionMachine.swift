@@ -9,7 +9,8 @@ internal import DequeModule
 /// performs the actions in order; `.wake` replaces the wake-up asked for before.
 public struct SubscriptionMachine: Sendable {
     public enum Action: Sendable, Equatable {
-        case send(OutgoingMessage)
+        /// Show the request to the connection's reader (`DialectReader.prepare`), then send its message.
+        case send(Request)
         case changed(Topic, SubscriptionState)
         /// Call `woken` at this time.
         case wake(LocalTime)
@@ -149,7 +150,7 @@ public struct SubscriptionMachine: Sendable {
             open?.outbox.removeFirst()
             pacer.note(at: now)
             register(next, now: now)
-            actions.append(.send(next.request.message))
+            actions.append(.send(next.request))
         }
         if let version, unconfirmed == 0 { confirmedVersion = version }
         if let at = nextWake(now: now), at != wakeAt {

@@ -12,6 +12,8 @@ struct MessageStore: ~Copyable, InflateSink {
 
     deinit { memory.deallocate() }
 
+    var capacity: Int { memory.count }
+
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: memory[..<count]) }
 
     /// The bytes from `start` on.

@@ -162,6 +162,8 @@ struct LocalCluster: Sendable {
         lines += ["redis:", "  url: \"\(redis)\"", "  direct: \(isEmbedded)"]
         if isEmbedded { lines.append("  embedded_generation: \"\(String(UInt64.random(in: .min ... .max), radix: 16))\"") }
         lines += ["worker:", "  name: worker", "  processes: \(options.workers)", "  state_directory: \"\(directory.path)/state\""]
+        // Workers that start together here see one another at once.
+        lines += ["placement:", "  settle: 700ms"]
         if !exchanges.urls.isEmpty {
             lines.append("exchanges:")
             for (id, url) in exchanges.urls.sorted(by: { $0.key < $1.key }) {

@@ -29,7 +29,7 @@ struct UpSummary: Sendable {
     /// One word for a feed: `receiving` when at least one subscription has data on an open websocket.
     static func state(of feed: ClusterStatus.Feed) -> String {
         if feed.phase == "live" {
-            if feed.subscriptions.values.contains("receiving") { return "receiving" }
+            if feed.subscriptions.values.contains("receiving") || feed.packetsPerSecond > 0 { return "receiving" }
             return feed.subscriptions.values.contains("acknowledged") ? "acknowledged" : "live"
         }
         if feed.holder.isEmpty { return "free" }

@@ -26,6 +26,18 @@ struct ChannelNameTests {
         #expect(CandleInterval(written)?.word == word)
     }
 
+    @Test("only names that fit a stream's key name one")
+    func namesStream() {
+        #expect(Topic("book_snapshot.20", "BTC/USD").namesStream)
+        #expect(Topic("trade", "_all").namesStream)
+        let long = String(repeating: "x", count: 65)
+        for channel in ["", "Trade", "a b", "a:b", "subscriptions", "lease", "events", "\u{E9}", long] {
+            #expect(!Topic(channel, "BTC").namesStream, "\(channel)")
+        }
+        #expect(!Topic("trade", "").namesStream)
+        #expect(!Topic("trade", String(repeating: "x", count: 257)).namesStream)
+    }
+
     @Test("what is no interval is refused", arguments: ["", "m", "0m", "-1m", "1x", "1mm", "99999999999999999999m"])
     func noIntervals(written: String) {
         #expect(CandleInterval(written) == nil)

@@ -3,7 +3,7 @@ import Testing
 
 @Suite("Messages as the exchanges document them")
 struct SampleTests {
-    private static let samples = Sample.first + Sample.second
+    private static let samples = Sample.first + Sample.second + Sample.third
 
     @Test("every sample means what its exchange says", arguments: samples)
     func meaning(of sample: Sample) throws {

@@ -12,7 +12,7 @@ typealias Action = SubscriptionMachine.Action
 
 extension [Action] {
     var texts: [String] {
-        compactMap { if case .send(.text(let text)) = $0 { text } else { nil } }
+        compactMap { if case .send(let request) = $0, case .text(let text) = request.message { text } else { nil } }
     }
     var states: [String] {
         compactMap { if case .changed(let topic, let state) = $0 { "\(topic) \(state)" } else { nil } }

@@ -79,11 +79,14 @@ private struct ModelExchange {
         func perform(_ actions: [Action], loses: Bool) {
             for action in actions {
                 switch action {
-                case .send(.text(let text)):
+                case .send(let request):
+                    guard case .text(let text) = request.message else {
+                        Issue.record("only texts are sent")
+                        continue
+                    }
                     sent.append(now)
                     let came = exchange.receive(text, isBad: isBad)
                     if !loses || Int.random(in: 0..<4, using: &random) > 0 { answers += came.map { (generation, $0) } }
-                case .send: Issue.record("only texts are sent")
                 case .changed(let topic, let state): states[topic] = state
                 case .wake(let time): wake = time
                 case .staleStream, .needsReconnect: Issue.record("unexpected \(action)")

@@ -1,5 +1,3 @@
-internal import NIOSSL
-
 /// Certificates of a test authority, made once with openssl: valid for a hundred years, except the expired one. Their keys protect nothing.
 enum Certificates {
     struct Identity: Sendable {
@@ -22,27 +20,52 @@ enum Certificates {
         -----END CERTIFICATE-----
         """
 
-    /// For localhost, *.example.test and 127.0.0.1.
+    /// For localhost and *.example.test.
     static let localhost = Identity(
         certificate: """
             -----BEGIN CERTIFICATE-----
-            MIIB1DCCAXugAwIBAgIUa8JtJGCS4/+EjC+xbggv0Sx01AYwCgYIKoZIzj0EAwIw
-            IDEeMBwGA1UEAwwVQ29sb255IHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyNTE5Mzcx
-            MVoYDzIxMjYxMTAxMTkzNzExWjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcq
-            hkjOPQIBBggqhkjOPQMBBwNCAAT2+tBvgFDS5JS+mxBEeiHj3REHYs2LhLrZvO0A
-            yc96ir7yHpRClwScO+OLjC1WqZa6Yebb3W99l0H+KiD/S1dAo4GcMIGZMCoGA1Ud
-            EQQjMCGCCWxvY2FsaG9zdIIOKi5leGFtcGxlLnRlc3SHBH8AAAEwCQYDVR0TBAIw
-            ADATBgNVHSUEDDAKBggrBgEFBQcDATALBgNVHQ8EBAMCB4AwHQYDVR0OBBYEFN4g
-            VzJ+XtqupxQl2kpb9hOFsjevMB8GA1UdIwQYMBaAFMHIuwV3MUMsEHDjYoJsh3uF
-            uoRqMAoGCCqGSM49BAMCA0cAMEQCIEUgRKtEfL4GCFVQApHgnLrcXSny0/u39UxH
-            VvchM5q5AiAH1Q8DSEhS20cJcY6YDsWAcdu3wMFdUi5aBDYsiwQp3w==
+            MIIBzjCCAXWgAwIBAgIUa8JtJGCS4/+EjC+xbggv0Sx01AgwCgYIKoZIzj0EAwIw
+            IDEeMBwGA1UEAwwVQ29sb255IHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyNTIwMTUy
+            OFoYDzIxMjYxMTAxMjAxNTI4WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcq
+            hkjOPQIBBggqhkjOPQMBBwNCAARC1MgZ0NeGjMNN51KTvO47WbMhQMIIlLE4TUJw
+            TqP6L+7b6p/dSxAE4XokMYs504N8KgpIlb3J846qRG9GmmzHo4GWMIGTMCQGA1Ud
+            EQQdMBuCCWxvY2FsaG9zdIIOKi5leGFtcGxlLnRlc3QwCQYDVR0TBAIwADATBgNV
+            HSUEDDAKBggrBgEFBQcDATALBgNVHQ8EBAMCB4AwHQYDVR0OBBYEFAjcp0nrIGP6
+            RIuVNU9vf5GJF/m+MB8GA1UdIwQYMBaAFMHIuwV3MUMsEHDjYoJsh3uFuoRqMAoG
+            CCqGSM49BAMCA0cAMEQCIGNNwfSyRQE5/pDV4xdzVSYfq9bFd95R5QqzP3/PMJMy
+            AiBBL/7WZdiRyzlcsu3mQCVSxEDuu3a01v+/vCSBLcMzfQ==
             -----END CERTIFICATE-----
             """,
         key: """
             -----BEGIN EC PRIVATE KEY-----
-            MHcCAQEEIPGyjoAtwDYmL0UJM3naQaozws3TIZbe7kO0quUVkD8RoAoGCCqGSM49
-            AwEHoUQDQgAE9vrQb4BQ0uSUvpsQRHoh490RB2LNi4S62bztAMnPeoq+8h6UQpcE
-            nDvji4wtVqmWumHm291vfZdB/iog/0tXQA==
+            MHcCAQEEIFv2foGPkBFXDyUJrZP2SAqAQ+G29AaerQznJvKztX5yoAoGCCqGSM49
+            AwEHoUQDQgAEQtTIGdDXhozDTedSk7zuO1mzIUDCCJSxOE1CcE6j+i/u2+qf3UsQ
+            BOF6JDGLOdODfCoKSJW9yfOOqkRvRppsxw==
+            -----END EC PRIVATE KEY-----
+            """
+    )
+
+    /// For 127.0.0.1.
+    static let address = Identity(
+        certificate: """
+            -----BEGIN CERTIFICATE-----
+            MIIBuDCCAV2gAwIBAgIUa8JtJGCS4/+EjC+xbggv0Sx01AkwCgYIKoZIzj0EAwIw
+            IDEeMBwGA1UEAwwVQ29sb255IHRlc3QgYXV0aG9yaXR5MCAXDTI2MTEyNTIwMTUy
+            OFoYDzIxMjYxMTAxMjAxNTI4WjASMRAwDgYDVQQDDAdhZGRyZXNzMFkwEwYHKoZI
+            zj0CAQYIKoZIzj0DAQcDQgAEVKyhkFaYlIQlGMyUkxDNAZ3FRt06ylkg6GzSshkS
+            X12MoLKBLWdn5ZOV6jUJ49+loALHJGX3X0O3kBv6uATE56OBgDB+MA8GA1UdEQQI
+            MAaHBH8AAAEwCQYDVR0TBAIwADATBgNVHSUEDDAKBggrBgEFBQcDATALBgNVHQ8E
+            BAMCB4AwHQYDVR0OBBYEFHCjcLlCe+L+g6BQiA4d03qLKSEsMB8GA1UdIwQYMBaA
+            FMHIuwV3MUMsEHDjYoJsh3uFuoRqMAoGCCqGSM49BAMCA0kAMEYCIQCiUab/bpaQ
+            slM6YwYB/z3P/YjiRLPpcdqNNZW749cIkQIhAKgnyU+97TmvKI5D42Fo6zvYLWD/
+            h/lOIHClVrEeWcR0
+            -----END CERTIFICATE-----
+            """,
+        key: """
+            -----BEGIN EC PRIVATE KEY-----
+            MHcCAQEEIA8lEjzL28Zk/Z/9bVvEAWaOM0zUcrYeeA1I+fFZ+7aooAoGCCqGSM49
+            AwEHoUQDQgAEVKyhkFaYlIQlGMyUkxDNAZ3FRt06ylkg6GzSshkSX12MoLKBLWdn
+            5ZOV6jUJ49+loALHJGX3X0O3kBv6uATE5w==
             -----END EC PRIVATE KEY-----
             """
     )

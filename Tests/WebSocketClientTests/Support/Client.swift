@@ -19,6 +19,8 @@ enum Heard: Sendable, Equatable {
 final class Listener: WebSocketDelegate {
     let events: AsyncStream<Heard>
     private let continuation: AsyncStream<Heard>.Continuation
+    /// How many calls there were.
+    private(set) var count = 0
     /// Called within the delegate's calls, on the loop.
     var react: ((Heard) -> Void)?
 
@@ -35,6 +37,7 @@ final class Listener: WebSocketDelegate {
     }
 
     private func hear(_ event: Heard) {
+        count += 1
         continuation.yield(event)
         react?(event)
     }
@@ -86,6 +89,22 @@ struct Client: Sendable {
         } catch let error as WebSocketConnectError {
             return error
         }
+    }
+
+    /// The error of an attempt that is cancelled right after it began.
+    static func cancelled(_ configuration: WebSocketConfiguration) async throws -> WebSocketConnectError? {
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
+        return try await eventLoop.flatSubmit { () -> EventLoopFuture<WebSocketConnectError?> in
+            let promise = eventLoop.makePromise(of: WebSocketConnectError?.self)
+            var completions = 0
+            let attempt = WebSocketConnection.connect(configuration, on: eventLoop, delegate: Listener()) { result in
+                completions += 1
+                if case .failure(let error) = result { promise.succeed(completions == 1 ? error : nil) } else { promise.succeed(nil) }
+            }
+            attempt.cancel()
+            attempt.cancel()
+            return promise.futureResult
+        }.get()
     }
 
     func onLoop(_ body: @escaping @Sendable (WebSocketConnection) -> Void) async {

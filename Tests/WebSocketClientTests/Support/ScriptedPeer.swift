@@ -6,9 +6,9 @@ import Testing
 @testable import WebSocketClient
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// A TCP server on 127.0.0.1 that does what a test tells it to, byte by byte.
@@ -48,6 +48,7 @@ final class ScriptedPeer: Sendable {
     }
 
     func stop() { channel.close(promise: nil) }
+    func stopNow() async throws { try await channel.close() }
 
     /// Runs `script` for the next connection next to `body`, then stops.
     static func run<Value: Sendable>(
@@ -66,7 +67,8 @@ final class ScriptedPeer: Sendable {
             let value = try await body(peer.port)
             group.cancelAll()
             while let result = await group.nextResult() {
-                if case .failure(let error) = result, !(error is CancellationError), !(error is PeerError) { throw error }
+                // That the client went away in the middle of a script is for the body to judge.
+                if case .failure(let error) = result, !(error is PeerError || error is ChannelError || error is IOError) { throw error }
             }
             return value
         }
@@ -139,6 +141,13 @@ final class PeerConnection: @unchecked Sendable {
     /// Byte by byte, each in a segment of its own as far as the kernel allows.
     func drip(_ bytes: [UInt8], chunk: Int = 1) async throws {
         for start in stride(from: 0, to: bytes.count, by: chunk) { try await write(Array(bytes[start..<min(start + chunk, bytes.count)])) }
+    }
+
+    /// Reads the upgrade, answers it, and reads nothing more from then on: the kernel's buffers fill.
+    func upgradeAndStopReading() async throws {
+        let request = try await readHead()
+        try await channel.setOption(.autoRead, value: false).get()
+        try await write(Self.answer(to: request))
     }
 
     func finish() { channel.close(mode: .output, promise: nil) }

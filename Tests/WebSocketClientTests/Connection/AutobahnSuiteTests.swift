@@ -3,9 +3,9 @@ import Testing
 @testable import WebSocketClient
 
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #endif
 
 /// The real suite, where one runs: `Judges/autobahn` installs and starts it and reads its report.

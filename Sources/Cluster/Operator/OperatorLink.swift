@@ -1,0 +1,34 @@
+import Coordination
+import NIOCore
+import NIOPosix
+import RedisClient
+import Synchronization
+
+/// An operator's connection to Redis: opened again when it broke, so that a view outlives a restart of the server.
+final class OperatorLink: Sendable {
+    let endpoint: RedisEndpoint
+    private let connection = Mutex<RedisConnection?>(nil)
+
+    init(_ endpoint: RedisEndpoint) { self.endpoint = endpoint }
+
+    /// The open connection, or a new one.
+    func open() async throws(RedisError) -> RedisConnection {
+        if let open = connection.withLock({ $0 }), open.isOpen { return open }
+        let fresh = try await RedisConnection.connect(
+            to: endpoint, name: "colony:operator", on: MultiThreadedEventLoopGroup.singleton.next())
+        connection.withLock { $0 = fresh }
+        return fresh
+    }
+
+    func send(_ arguments: [RedisArgument], timeout: Duration = .seconds(2)) async throws -> RedisValue {
+        try await open().send(arguments, timeout: timeout)
+    }
+
+    func call<Call: FunctionCall>(_ call: Call, timeout: Duration = .seconds(2)) async throws -> Call.Reply {
+        try await open().call(call, timeout: timeout)
+    }
+
+    func serverInfo() async throws -> RedisServerInfo { try await open().serverInfo() }
+
+    func close() { connection.withLock { $0 }?.close() }
+}

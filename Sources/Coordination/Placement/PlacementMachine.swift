@@ -1,0 +1,305 @@
+/// Decides which feeds this worker watches and which it gives away, from the same inputs as all others: members, catalogue, weights. There is no leader; the
+/// lease is the only authority. Pure: time comes in, actions go out.
+public struct PlacementMachine: Sendable {
+    /// A feed's place at this worker.
+    public struct Place: Sendable, Hashable {
+        /// 1 or 2 for a feed to watch: the rank among the members below their cap. For a held feed the rank among all.
+        public var rank: Int
+        /// The best member on another host, to hand the feed to when this host does not reach the exchange.
+        public var alternate: String?
+    }
+
+    public enum Action: Sendable, Hashable {
+        /// Read the beats and the workers' fields, then `membersRead` or `membersNotRead`.
+        case readMembers
+        /// Read the catalogue, then `catalogueRead` or `catalogueNotRead`.
+        case readCatalogue
+        /// nil: neither watched nor held here.
+        case placed(FeedName, Place?)
+        /// A held feed is no longer in the catalogue: drain it.
+        case removed(FeedName)
+        /// Drain a held feed with this worker preferred.
+        case move(FeedName, to: String)
+        /// Call `woken` at this time; it replaces the one asked for before.
+        case wake(LocalTime)
+    }
+
+    /// Another member, with what a decision needs at hand.
+    struct Other: Sendable {
+        var host: String
+        var load: Int
+        var cap: Int
+        var mean: Double
+        /// Since when its load is seen below its mean.
+        var belowMeanSince: LocalTime?
+    }
+
+    struct Entry: Sendable {
+        var hash: UInt64
+        var weight: Int
+        var budget: String
+    }
+
+    let name: String
+    let settings: PlacementSettings
+    var me: Member?
+    var own: Rendezvous.Candidate
+    /// Every settled, ready member but this worker, by name; `others` tells more of the candidate at the same index.
+    var candidates: [Rendezvous.Candidate] = []
+    var others: [Other] = []
+    var feeds: [FeedName: Entry] = [:]
+    private var total = 0
+    private var heaviest = 1
+    private(set) var cap = 0
+    private(set) var mean = 0.0
+    /// Held feeds, and since when.
+    var held: [FeedName: LocalTime] = [:]
+    /// Claims under way; they count as load.
+    private var reserved: Set<FeedName> = []
+    var moving: Set<FeedName> = []
+    private var places: [FeedName: Place] = [:]
+    private var isDraining = false
+    // What was read, and what is to be read.
+    private var members: [Member] = []
+    private var firstSeen: [String: LocalTime] = [:]
+    private var countedAt: LocalTime?
+    private var readVersion: Int?
+    private var wantedVersion: Int?
+    private var readCatalogueVersion: Int?
+    private var wantedCatalogueVersion: Int?
+    private var readAt: LocalTime?
+    private var isReading = false
+    private var isReadingCatalogue = false
+    var stableSince: LocalTime?
+    var nextRound: LocalTime?
+    var roundLength: Duration
+    private var wakeAt: LocalTime?
+    var actions: [Action] = []
+
+    /// `name` is the worker's own.
+    public init(name: String, settings: PlacementSettings) {
+        self.name = name
+        self.settings = settings
+        self.own = Rendezvous.Candidate(name: name, weight: 1)
+        self.roundLength = settings.round
+    }
+
+    // MARK: What Redis says
+
+    /// The reply of a `beat`.
+    public mutating func beatReplied(membersVersion: Int, catalogueVersion: Int, now: LocalTime) -> [Action] {
+        if membersVersion != wantedVersion { stableSince = now }
+        wantedVersion = membersVersion
+        wantedCatalogueVersion = catalogueVersion
+        return finish(now: now)
+    }
+
+    /// The members as `Membership.members` gives them, read when `version` was the members' version.
+    public mutating func membersRead(_ members: [Member], version: Int, now: LocalTime) -> [Action] {
+        isReading = false
+        readVersion = version
+        self.members = members
+        let names = Set(members.map(\.name))
+        firstSeen = firstSeen.filter { names.contains($0.key) }
+        for name in names where firstSeen[name] == nil { firstSeen[name] = now }
+        count(now: now)
+        place()
+        return finish(now: now)
+    }
+
+    /// Reading the members failed; it is tried again after the settle time.
+    public mutating func membersNotRead(now: LocalTime) -> [Action] {
+        isReading = false
+        return finish(now: now)
+    }
+
+    /// The catalogue, read when `version` was its version.
+    public mutating func catalogueRead(_ catalogue: [FeedName: CatalogueEntry], version: Int, now: LocalTime) -> [Action] {
+        isReadingCatalogue = false
+        readCatalogueVersion = version
+        for feed in feeds.keys.sorted() where catalogue[feed] == nil {
+            if held[feed] != nil { actions.append(.removed(feed)) }
+            if places.removeValue(forKey: feed) != nil { actions.append(.placed(feed, nil)) }
+        }
+        feeds = Dictionary(
+            uniqueKeysWithValues: catalogue.map { feed, entry in
+                (feed, Entry(hash: StableHash.of(feed.text), weight: entry.weight, budget: entry.budget))
+            })
+        total = feeds.values.reduce(0) { $0 + $1.weight }
+        heaviest = feeds.values.map(\.weight).max() ?? 1
+        count(now: now)
+        place()
+        return finish(now: now)
+    }
+
+    /// Reading the catalogue failed; the next beat asks for it again.
+    public mutating func catalogueNotRead() { isReadingCatalogue = false }
+
+    // MARK: What this worker holds
+
+    /// The sum of the weights of what is held and being claimed: what `beat` tells as `load`.
+    public var load: Int { held.keys.reduce(0) { $0 + weight($1) } + reserved.reduce(0) { $0 + weight($1) } }
+
+    /// Asks to claim a feed: true if it fits below the cap. It counts until `took` or `claimFailed`.
+    public mutating func reserve(_ feed: FeedName) -> Bool {
+        guard !isDraining, held[feed] == nil, feeds[feed] != nil, reserved.contains(feed) || fits(feed) else { return false }
+        reserved.insert(feed)
+        return true
+    }
+
+    public mutating func claimFailed(_ feed: FeedName, now: LocalTime) -> [Action] {
+        guard reserved.remove(feed) != nil else { return [] }
+        return finish(now: now)
+    }
+
+    /// The feed is held from now on.
+    public mutating func took(_ feed: FeedName, now: LocalTime) -> [Action] {
+        let had = room
+        reserved.remove(feed)
+        held[feed] = now
+        loadChanged(feed, from: had)
+        return finish(now: now)
+    }
+
+    /// The feed is no longer held.
+    public mutating func gaveUp(_ feed: FeedName, now: LocalTime) -> [Action] {
+        moving.remove(feed)
+        let had = room
+        guard held.removeValue(forKey: feed) != nil else { return [] }
+        loadChanged(feed, from: had)
+        return finish(now: now)
+    }
+
+    /// The worker leaves: it watches nothing any more and moves nothing.
+    public mutating func drain(now: LocalTime) -> [Action] {
+        isDraining = true
+        place()
+        return finish(now: now)
+    }
+
+    // MARK: Time
+
+    /// The time of the last `.wake` has come; early calls do no harm. `isPaceFree` tells whether the admission of a feed's budget group is free,
+    /// that is, whether its last admitted disconnect is at least one pace ago on Redis' clock; it is asked about held feeds only.
+    public mutating func woken(now: LocalTime, isPaceFree: (FeedName) -> Bool) -> [Action] {
+        if let at = wakeAt, at <= now { wakeAt = nil }
+        if let countedAt, firstSeen.values.contains(where: { $0 + settings.settle > countedAt && $0 + settings.settle <= now }) {
+            count(now: now)
+            place()
+        }
+        if !isDraining { shed(now: now, isPaceFree: isPaceFree) }
+        return finish(now: now)
+    }
+
+    /// `rebalance --now`: gives away at once what is above the fair share, without waiting for rounds, residence or patience; never against the pace.
+    public mutating func rebalance(now: LocalTime, isPaceFree: (FeedName) -> Bool) -> [Action] {
+        if !isDraining { shedAll(now: now, isPaceFree: isPaceFree) }
+        return finish(now: now)
+    }
+
+    // MARK: Inside
+
+    func weight(_ feed: FeedName) -> Int { feeds[feed]?.weight ?? 1 }
+
+    /// How much more fits below the cap, as far as it matters to any feed; nil: as much as any feed needs.
+    private var room: Int? { cap - load >= heaviest ? nil : cap - load }
+
+    private func fits(_ feed: FeedName) -> Bool { Self.fits(weight(feed), load: load, cap: cap, mean: mean) }
+
+    /// Below the cap with the feed on top. One heavier than others may find no such place although there is room in all; it may go where the load is below
+    /// the mean, and somebody's always is.
+    private static func fits(_ weight: Int, load: Int, cap: Int, mean: Double) -> Bool {
+        load + weight <= cap || (weight > 1 && Double(load) < mean)
+    }
+
+    /// Who counts: ready and settled. Sets caps and means.
+    private mutating func count(now: LocalTime) {
+        countedAt = now
+        let settled = members.filter { member in
+            member.state == .ready && (firstSeen[member.name].map { now - $0 >= settings.settle } ?? false)
+        }
+        let weights = settled.reduce(0) { $0 + $1.weight }
+        let since = Dictionary(uniqueKeysWithValues: zip(candidates.map(\.name), others.map(\.belowMeanSince)))
+        me = settled.first { $0.name == name }
+        own = Rendezvous.Candidate(name: name, weight: me?.weight ?? 1)
+        cap = me.map { settings.cap(total: total, weight: $0.weight, weights: weights) } ?? 0
+        mean = me.map { PlacementSettings.mean(total: total, weight: $0.weight, weights: weights) } ?? 0
+        candidates = []
+        others = []
+        for member in settled where member.name != name {
+            let mean = PlacementSettings.mean(total: total, weight: member.weight, weights: weights)
+            candidates.append(Rendezvous.Candidate(name: member.name, weight: member.weight))
+            others.append(
+                Other(
+                    host: member.host, load: member.load, cap: settings.cap(total: total, weight: member.weight, weights: weights),
+                    mean: mean,
+                    belowMeanSince: Double(member.load) < mean ? (since[member.name] ?? nil) ?? now : nil))
+        }
+    }
+
+    /// Ranks every feed anew and tells what has changed.
+    private mutating func place() {
+        let load = load
+        for feed in feeds.keys.sorted() { place(feed, load: load) }
+    }
+
+    private mutating func place(_ feed: FeedName, load: Int) {
+        guard let entry = feeds[feed] else { return }
+        let place = ranked(feed, entry, load: load)
+        guard places[feed] != place else { return }
+        places[feed] = place
+        actions.append(.placed(feed, place))
+    }
+
+    /// Only near the cap does one feed more or less decide about the others.
+    private mutating func loadChanged(_ feed: FeedName, from had: Int?) {
+        if had == room { place(feed, load: load) } else { place() }
+    }
+
+    private func ranked(_ feed: FeedName, _ entry: Entry, load: Int) -> Place? {
+        guard let me, !isDraining else { return nil }
+        let rank: Int?
+        if held[feed] != nil {
+            rank = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: .max) { _ in true }
+        } else if Self.fits(entry.weight, load: load, cap: cap, mean: mean) {
+            rank = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: 2) { index in
+                let other = others[index]
+                return Self.fits(entry.weight, load: other.load, cap: other.cap, mean: other.mean)
+            }
+        } else {
+            rank = nil
+        }
+        guard let rank else { return nil }
+        let alternate = Rendezvous.best(entry.hash, among: candidates) { others[$0].host != me.host }
+        return Place(rank: rank, alternate: alternate.map { candidates[$0].name })
+    }
+
+    /// Asks for what is to be read, says when to be woken, and hands out the actions.
+    private mutating func finish(now: LocalTime) -> [Action] {
+        if let wantedCatalogueVersion, wantedCatalogueVersion != readCatalogueVersion, !isReadingCatalogue {
+            isReadingCatalogue = true
+            actions.append(.readCatalogue)
+        }
+        if let due = nextRead, due <= now, !isReading {
+            isReading = true
+            readAt = now
+            actions.append(.readMembers)
+        }
+        let settling = firstSeen.values.map { $0 + settings.settle }.filter { $0 > now }
+        let times = settling + [isReading ? nil : nextRead, nextShedding(now: now)].compactMap { $0 }.filter { $0 > now }
+        // An earlier wake-up stands: it comes to the same.
+        if let at = times.min(), wakeAt.map({ $0 <= now || $0 > at }) ?? true {
+            wakeAt = at
+            actions.append(.wake(at))
+        }
+        defer { actions = [] }
+        return actions
+    }
+
+    /// When the members are read next: soon when they have changed, else when their loads have become old.
+    private var nextRead: LocalTime? {
+        guard let wantedVersion else { return nil }
+        guard let readAt else { return LocalTime(nanoseconds: .min) }
+        return readAt + (wantedVersion != readVersion ? settings.settle : settings.loadRefresh(members: members.count))
+    }
+}

@@ -1,0 +1,260 @@
+import ColonyExchanges
+import Coordination
+import NIOCore
+import Testing
+
+@testable import Ingest
+
+/// What the `publish` and `lost` functions keep of one feed, as far as the cursor goes.
+private struct StoredFeed {
+    var epoch = 1
+    var next = 1
+    /// Payload by sequence; a lost one is nil.
+    var packets: [Int: String?] = [:]
+
+    mutating func publish(_ batch: PublishBatch, epoch: Int) -> PublishReply {
+        guard epoch == self.epoch else { return .fenced }
+        guard batch.first <= next else { return .gap(next: next) }
+        for (offset, packet) in PacketEncoding.packets(in: batch.body).enumerated() where batch.first + offset >= next {
+            packets[batch.first + offset] = String(buffer: packet.payload)
+            next = batch.first + offset + 1
+        }
+        return .next(next)
+    }
+
+    mutating func lost(_ range: LostRange, epoch: Int) -> LostReply {
+        guard epoch == self.epoch else { return .fenced }
+        if next > range.last { return .next(next) }
+        guard range.first == next else { return .gap(next: next) }
+        for sequence in range.first...range.last { packets[sequence] = .some(nil) }
+        next = range.last + 1
+        return .next(next)
+    }
+}
+
+struct PublishMachineTests {
+    private static let keys = Keys().feed(FeedName("binance"), group: "binance")
+
+    private static func token(_ epoch: Int) -> Token { Token(incarnation: Incarnation("w.0000000000000001"), epoch: epoch) }
+
+    private static func append(
+        _ text: String, _ machine: inout PublishMachine, _ table: inout StreamTable, slot: Int = 0, milliseconds: Int64 = 1000,
+        now: Int64 = 1
+    ) {
+        var text = text
+        text.withUTF8 { bytes in
+            machine.append(
+                slot: slot, payload: UnsafeRawBufferPointer(bytes), milliseconds: milliseconds, time: 5, now: now, table: &table)
+        }
+    }
+
+    @Test("A packet is sent at once when nothing is in flight, and the next ones are gathered until the reply")
+    func gathersByRoundTrip() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine()
+        machine.begin(Self.token(2), lastMilliseconds: 900, table: &table)
+        machine.linkUp()
+        Self.append("a", &machine, &table)
+        guard case .publish(let first)? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
+        #expect((first.first, first.count) == (1, 1))
+        for text in ["b", "c", "d"] { Self.append(text, &machine, &table) }
+        #expect(machine.nextSend(now: 2) == nil)
+        _ = machine.replied(.next(2), generation: machine.generation, now: 3)
+        guard case .publish(let second)? = machine.nextSend(now: 3) else { throw Unexpected("nothing sent") }
+        #expect((second.first, second.count) == (2, 3))
+    }
+
+    @Test("Ids never go back in time, and links name the entry before in the same stream")
+    func idsAndLinks() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        let trades = table.slot(of: Topic(channel: "trade", symbol: "BTCUSDT"))
+        var machine = PublishMachine()
+        machine.begin(Self.token(2), lastMilliseconds: 5000, table: &table)
+        machine.linkUp()
+        Self.append("a", &machine, &table, slot: trades, milliseconds: 4000)
+        Self.append("b", &machine, &table, slot: 0, milliseconds: 6000)
+        Self.append("c", &machine, &table, slot: trades, milliseconds: 5500)
+        guard case .publish(let batch)? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
+        #expect(batch.streams == [trades])
+        let text = String(buffer: batch.body)
+        let arguments = text.split(separator: "\r\n", omittingEmptySubsequences: false).enumerated().filter { $0.offset % 2 == 1 }.map {
+            String($0.element)
+        }
+        #expect(
+            arguments == [
+                "1", "5000-2000000000001", "5", "0", "a", "0", "6000-2000000000002", "5", "0", "b", "1", "6000-2000000000003", "5", "1",
+                "c",
+            ])
+    }
+
+    @Test("Digits are counted and written right at every power of ten", arguments: 0...18)
+    func digits(power: Int) {
+        let value = (0..<power).reduce(UInt64(1)) { product, _ in product * 10 }
+        #expect(PacketEncoding.digits(value) == String(value).count)
+        #expect(PacketEncoding.digits(value - 1) == String(value - 1).count)
+    }
+
+    @Test("A server that went back is healed with the same ids, and what is no longer held is declared lost")
+    func healsAfterRollback() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine()
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        var stored = StoredFeed()
+        for number in 1...10 {
+            Self.append("p\(number)", &machine, &table, now: Int64(number))
+            while case .publish(let batch)? = machine.nextSend(now: Int64(number), flush: true) {
+                _ = machine.replied(stored.publish(batch, epoch: 1), generation: machine.generation, now: Int64(number))
+            }
+        }
+        // Everything older than the durable time is forgotten; the server then loses the last eight.
+        let later = PublishMachine.Limits().durableAfter.wholeNanoseconds + 5
+        Self.append("p11", &machine, &table, now: later)
+        stored.next = 3
+        stored.packets = stored.packets.filter { $0.key < 3 }
+        drain(&machine, &stored, now: later)
+        #expect(stored.next == 12)
+        #expect(stored.packets[11] == "p11")
+        // 3 and 4 were acknowledged more than the durable time ago: they are in the gap.
+        #expect(stored.packets[3] == .some(nil))
+        #expect((1...11).allSatisfy { stored.packets[$0] != nil })
+    }
+
+    @Test("Resuming numbers the unstored rest from 1 on under the new epoch, holes included")
+    func renumbers() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine()
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        for number in 1...6 { Self.append("p\(number)", &machine, &table) }
+        machine.renumber(Self.token(7), from: 4, lastMilliseconds: 9000, now: 2, table: &table)
+        var stored = StoredFeed(epoch: 7, next: 1, packets: [:])
+        drain(&machine, &stored, now: 3)
+        #expect(stored.packets == [1: "p4", 2: "p5", 3: "p6"])
+        #expect(machine.lastMilliseconds >= 9000)
+    }
+
+    @Test("When the buffer is full the oldest packets give way and are declared in one range")
+    func overflows() throws {
+        var limits = PublishMachine.Limits()
+        limits.ringBytes = 64 << 10
+        limits.maxPackets = 10
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine(limits: limits)
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        let text = String(repeating: "x", count: 1000)
+        for number in 1...500 { Self.append("\(number)\(text)", &machine, &table) }
+        #expect(machine.memoryBytes <= 2 * limits.ringBytes)
+        machine.linkUp()
+        var stored = StoredFeed()
+        var ranges: [LostRange] = []
+        drain(&machine, &stored, now: 3) { ranges.append($0) }
+        #expect(ranges.count == 1)
+        #expect(stored.next == 501)
+        let lost = stored.packets.filter { $0.value == nil }.count
+        #expect(lost == machine.counters.droppedPackets)
+        #expect(lost > 400 && lost < 500)
+        #expect(ranges.first.map { $0.last - $0.first + 1 } == lost)
+    }
+
+    @Test("Whatever breaks, every packet is stored once, in order, or declared", arguments: [UInt64](1...60))
+    func survivesEverything(seed: UInt64) throws {
+        var random = SplitMix(seed)
+        var limits = PublishMachine.Limits()
+        limits.gatherPackets = Int.random(in: 1...8, using: &random)
+        limits.maxPackets = Int.random(in: limits.gatherPackets...20, using: &random)
+        limits.inFlightBatches = Int.random(in: 1...4, using: &random)
+        limits.ringBytes = [8 << 10, 1 << 20].randomElement(using: &random) ?? 1 << 20
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        let slots = [0] + ["A", "B"].map { table.slot(of: Topic(channel: "trade", symbol: $0)) }
+        var machine = PublishMachine(limits: limits)
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        var stored = StoredFeed()
+        var isUp = true
+        var flight: [(send: PublishMachine.Send, generation: Int)] = []
+        var names: [Int: String] = [:]
+        var now: Int64 = 1
+        for step in 0..<800 {
+            now += Int64.random(in: 1...400_000_000, using: &random)
+            switch Int.random(in: 0..<10, using: &random) {
+            case 0...3:
+                let name = "s\(seed)-\(step)"
+                names[machine.nextSequence] = name
+                Self.append(name, &machine, &table, slot: slots.randomElement(using: &random) ?? 0, now: now)
+            case 4...5:
+                while isUp, let send = machine.nextSend(now: now) { flight.append((send, machine.generation)) }
+            case 6...7:
+                if !flight.isEmpty { execute(flight.removeFirst(), &machine, &stored, now) }
+            case 8:
+                // The connection breaks: the server has executed some of what is in flight, its replies are lost.
+                for _ in 0..<Int.random(in: 0...flight.count, using: &random) {
+                    switch flight.removeFirst().send {
+                    case .publish(let batch): _ = stored.publish(batch, epoch: 1)
+                    case .lost(let range): _ = stored.lost(range, epoch: 1)
+                    }
+                }
+                flight = []
+                isUp = false
+                machine.linkLost()
+            default:
+                if !isUp {
+                    isUp = true
+                    machine.linkUp()
+                } else if Bool.random(using: &random), stored.next > 1 {
+                    // A failover: the server is back at an earlier cursor.
+                    stored.next = Int.random(in: max(1, stored.next - 5)...stored.next, using: &random)
+                    let next = stored.next
+                    stored.packets = stored.packets.filter { $0.key < next }
+                }
+            }
+        }
+        if !isUp { machine.linkUp() }
+        for item in flight { execute(item, &machine, &stored, now) }
+        drain(&machine, &stored, now: now + 1_000_000_000)
+        #expect(stored.next == machine.nextSequence, "seed \(seed)")
+        for (sequence, name) in names {
+            let found = try #require(stored.packets[sequence], "seed \(seed): \(sequence) is neither stored nor declared")
+            #expect(found == nil || found == name, "seed \(seed): \(sequence)")
+        }
+    }
+
+    private func execute(
+        _ item: (send: PublishMachine.Send, generation: Int), _ machine: inout PublishMachine, _ stored: inout StoredFeed, _ now: Int64
+    ) {
+        switch item.send {
+        case .publish(let batch): _ = machine.replied(stored.publish(batch, epoch: stored.epoch), generation: item.generation, now: now)
+        case .lost(let range): _ = machine.lostReplied(stored.lost(range, epoch: stored.epoch), generation: item.generation, now: now)
+        }
+    }
+
+    private func drain(
+        _ machine: inout PublishMachine, _ stored: inout StoredFeed, now: Int64, onLost: (LostRange) -> Void = { _ in }
+    ) {
+        var turns = 0
+        while let send = machine.nextSend(now: now, flush: true), turns < 10_000 {
+            if case .lost(let range) = send { onLost(range) }
+            execute((send, machine.generation), &machine, &stored, now)
+            turns += 1
+        }
+        #expect(machine.isAllStored)
+    }
+}
+
+private struct Unexpected: Error {
+    var text: String
+    init(_ text: String) { self.text = text }
+}
+
+struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+    init(_ seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,293 @@
+import NIOCore
+import Testing
+
+@testable import WebSocketClient
+
+/// Upgrades over a socket, with servers that misbehave.
+@Suite struct UpgradeTests {
+    private static func configuration(_ port: Int, path: String = "/", _ change: (inout WebSocketConfiguration) -> Void = { _ in })
+        -> WebSocketConfiguration
+    {
+        var configuration = WebSocketConfiguration(url: "ws://127.0.0.1:\(port)\(path)")
+        configuration.connectTimeout = .seconds(20)
+        change(&configuration)
+        return configuration
+    }
+
+    private static func failure(
+        _ configuration: @escaping @Sendable (Int) -> WebSocketConfiguration, answer: @escaping @Sendable (String) -> String
+    ) async throws
+        -> WebSocketConnectError?
+    {
+        try await ScriptedPeer.run { peer in
+            try await peer.write(answer(peer.readHead()))
+            await peer.waitForEnd()
+        } body: { port in
+            try await Client.failure(configuration(port))
+        }
+    }
+
+    @Test("Frames in the segment of the 101 are delivered, after the completion", .timeLimit(.minutes(1)))
+    func deliversEarlyFrames() async throws {
+        try await ScriptedPeer.run { peer in
+            try await peer.upgrade(behind: Frame.text("first") + Frame.text("second") + Frame.text("third").prefix(4))
+            try await peer.write(Array(Frame.text("third").dropFirst(4)))
+            await peer.waitForEnd()
+        } body: { port in
+            let client = try await Client.open(Self.configuration(port))
+            #expect(await client.next() == .text("first"))
+            #expect(await client.next() == .text("second"))
+            #expect(await client.next() == .text("third"))
+            await client.onLoop { $0.abort() }
+        }
+    }
+
+    @Test("With reading switched off in the completion, early frames wait until it is switched on", .timeLimit(.minutes(1)))
+    func withholdsEarlyFrames() async throws {
+        try await ScriptedPeer.run { peer in
+            try await peer.upgrade(behind: Frame.text("early"))
+            await peer.waitForEnd()
+        } body: { port in
+            let client = try await Client.open(Self.configuration(port)) { connection, _ in connection.isReading = false }
+            let order = client.listener
+            await client.onLoop { connection in
+                var heard: [Heard] = []
+                order.value.react = { heard.append($0) }
+                #expect(heard.isEmpty)
+                connection.isReading = true
+                #expect(heard == [.text("early"), .burstEnded])
+            }
+            await client.onLoop { $0.abort() }
+        }
+    }
+
+    @Test("An answer that drips in byte by byte is an answer; interim answers are skipped", .timeLimit(.minutes(1)))
+    func readsDrips() async throws {
+        try await ScriptedPeer.run { peer in
+            let request = try await peer.readHead()
+            try await peer.drip(
+                Array(("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + PeerConnection.answer(to: request)).utf8) + Frame.text("hi"))
+            await peer.waitForEnd()
+        } body: { port in
+            let client = try await Client.open(Self.configuration(port))
+            #expect(await client.next() == .text("hi"))
+            #expect(client.upgrade.headers.contains { $0.name == "Upgrade" && $0.value == "websocket" })
+            #expect(client.upgrade.peer == "127.0.0.1:\(port)")
+            await client.onLoop { $0.abort() }
+        }
+    }
+
+    @Test("An answer that drips for ever is given up at the deadline, and the stage is named", .timeLimit(.minutes(1)))
+    func givesUpDrips() async throws {
+        let error = try await ScriptedPeer.run { peer in
+            _ = try await peer.readHead()
+            try await peer.write("HTTP/1.1 101 Switching Protocols\r\n")
+            while true { try await peer.write("X: y\r\n") }
+        } body: { port in
+            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .milliseconds(300) })
+        }
+        // A server that writes as fast as it can runs into the limit of fields first: both bounds hold.
+        #expect(error?.code == .timeout || error?.code == .badUpgrade)
+    }
+
+    @Test("A server that says nothing is given up at the deadline, and the stage is named", .timeLimit(.minutes(1)))
+    func givesUpSilence() async throws {
+        let error = try await ScriptedPeer.run {
+            await $0.waitForEnd()
+        } body: { port in
+            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .milliseconds(200) })
+        }
+        #expect(error?.code == .timeout && error?.description.contains("upgrade") == true)
+    }
+
+    @Test("429 keeps its status, Retry-After and the beginning of its body", .timeLimit(.minutes(1)))
+    func keepsRefusals() async throws {
+        let error = try await Self.failure {
+            Self.configuration($0, path: "/?token=secret")
+        } answer: { _ in
+            "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 30\r\nContent-Length: 24\r\n\r\n{\"msg\":\"slow\u{1}down, you\"}!"
+        }
+        #expect(error?.code == .upgradeRefused && error?.status == 429 && error?.retryAfter == .seconds(30))
+        #expect(error?.description.contains("slow down") == true && error?.description.contains("secret") == false)
+    }
+
+    @Test("A refusal's body is cut at 1 KiB, taken in chunks, and not waited for long", .timeLimit(.minutes(1)))
+    func boundsBodies() async throws {
+        let long = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            "HTTP/1.1 503 Down\r\nContent-Length: 100000\r\n\r\n" + String(repeating: "x", count: 100_000)
+        }
+        #expect(long?.status == 503 && (long?.description.utf8.count ?? 0) > 1024 && (long?.description.utf8.count ?? 0) < 1300)
+        let chunked = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            "HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nban t\r\n6\r\nil two\r\n0\r\n\r\n"
+        }
+        #expect(chunked?.status == 403 && chunked?.description.hasSuffix("ban til two") == true)
+        let unfinished = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            "HTTP/1.1 502 Bad\r\nContent-Length: 50\r\n\r\nhalf"
+        }
+        #expect(unfinished?.code == .upgradeRefused && unfinished?.status == 502 && unfinished?.description.hasSuffix("half") == true)
+        let bare = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        }
+        #expect(bare?.code == .upgradeRefused && bare?.status == 200)
+    }
+
+    @Test("A redirect is named, not followed", .timeLimit(.minutes(1)), arguments: [301, 302, 307, 308])
+    func namesRedirects(status: Int) async throws {
+        let error = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            "HTTP/1.1 \(status) Moved\r\nLocation: wss://elsewhere.test/ws\r\n\r\n"
+        }
+        #expect(error?.code == .redirect && error?.status == status && error?.description.contains("wss://elsewhere.test/ws") == true)
+    }
+
+    @Test(
+        "A 101 that is none is refused",
+        .timeLimit(.minutes(1)),
+        arguments: [
+            ("Upgrade: websocket", "Upgrade: h2c"), ("Upgrade: websocket\r\n", ""), ("Connection: Upgrade", "Connection: keep-alive"),
+            ("Connection: Upgrade\r\n", ""), ("Sec-WebSocket-Accept: ", "Sec-WebSocket-Accept: x"), ("Sec-WebSocket-Accept", "X-Accept"),
+            ("\r\n\r\n", "\r\nSec-WebSocket-Accept: again\r\n\r\n"), ("\r\n\r\n", "\r\nSec-WebSocket-Protocol: chat\r\n\r\n"),
+            ("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
+            ("\r\n\r\n", "\r\nSec-WebSocket-Extensions: x-other\r\n\r\n"),
+            ("HTTP/1.1", "HTTP/2.0"), ("Upgrade: ", "Upgrade : "),
+        ]
+    )
+    func refusesBadUpgrades(old: String, new: String) async throws {
+        let error = try await Self.failure {
+            Self.configuration($0)
+        } answer: { request in
+            Self.replace(old, by: new, in: PeerConnection.answer(to: request))
+        }
+        #expect(error?.code == .badUpgrade, "\(old) -> \(new): \(error?.description ?? "accepted")")
+    }
+
+    static func replace(_ old: String, by new: String, in text: String) -> String {
+        guard let range = text.firstRange(of: old) else { return text }
+        return text[..<range.lowerBound] + new + text[range.upperBound...]
+    }
+
+    @Test("Header names and tokens are compared without case; a subprotocol asked for may be chosen", .timeLimit(.minutes(1)))
+    func acceptsVariants() async throws {
+        try await ScriptedPeer.run { peer in
+            let request = try await peer.readHead()
+            #expect(PeerConnection.header("Sec-WebSocket-Protocol", in: request) == "one, two")
+            let accept = UpgradeRequest.accept(for: PeerConnection.header("Sec-WebSocket-Key", in: request) ?? "")
+            try await peer.write(
+                "HTTP/1.1 101 \r\nUPGRADE: WebSocket\r\nconnection: keep-alive\r\nConnection: upgrade\r\nsec-websocket-accept: \(accept)\r\nsec-websocket-protocol: two\r\n\r\n"
+            )
+            await peer.waitForEnd()
+        } body: { port in
+            let client = try await Client.open(Self.configuration(port) { $0.headers = [("Sec-WebSocket-Protocol", "one, two")] })
+            #expect(!client.upgrade.negotiatedDeflate)
+            await client.onLoop { $0.abort() }
+        }
+    }
+
+    @Test(
+        "Every malformed deflate answer fails the connection", .timeLimit(.minutes(1)),
+        arguments: ["permessage-deflate; x", "permessage-deflate, permessage-deflate", "permessage-deflate; server_max_window_bits=99"])
+    func refusesBadDeflate(header: String) async throws {
+        let error = try await Self.failure {
+            Self.configuration($0) { $0.offersDeflate = true }
+        } answer: { request in
+            PeerConnection.answer(to: request, extra: "Sec-WebSocket-Extensions: \(header)\r\n")
+        }
+        #expect(error?.code == .badUpgrade)
+    }
+
+    @Test("A server that closes instead of answering is told from one that refuses", .timeLimit(.minutes(1)), arguments: [true, false])
+    func noticesTheEnd(byReset: Bool) async throws {
+        let error = try await ScriptedPeer.run { peer in
+            _ = try await peer.readHead()
+            byReset ? peer.reset() : peer.close()
+            await peer.waitForEnd()
+        } body: { port in
+            try await Client.failure(Self.configuration(port))
+        }
+        #expect(error?.code == .closed)
+    }
+
+    @Test("A head without end is refused at 64 KiB", .timeLimit(.minutes(1)))
+    func boundsHeads() async throws {
+        let error = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            "HTTP/1.1 101 S\r\nX: " + String(repeating: "y", count: 80_000)
+        }
+        #expect(error?.code == .badUpgrade && error?.description.contains("65536") == true)
+    }
+
+    @Test("A server that speaks something else is named by its first bytes", .timeLimit(.minutes(1)))
+    func noticesOtherProtocols() async throws {
+        let error = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            "220 smtp.example.test ESMTP\r\n"
+        }
+        #expect(error?.code == .badUpgrade && error?.description.contains("220") == false)
+    }
+
+    @Test("A bad URL fails after connect has returned, without a socket", .timeLimit(.minutes(1)))
+    func failsLater() async throws {
+        #expect(try await Client.failure(WebSocketConfiguration(url: "http://h/"))?.code == .badURL)
+    }
+
+    @Test("Nobody listening is refused, a name nobody knows is not resolved", .timeLimit(.minutes(1)))
+    func tellsFailuresApart() async throws {
+        let peer = try await ScriptedPeer.start()
+        let port = peer.port
+        try await peer.stopNow()
+        #expect(try await Client.failure(Self.configuration(port))?.code == .refused)
+        let book = AddressBook { (host) throws(ResolveError) in throw ResolveError(text: "\(host) unknown here") }
+        let error = try await Client.failure(WebSocketConfiguration(url: "ws://a.test/"), addressBook: book)
+        #expect(error?.code == .resolve && error?.description.contains("a.test unknown here") == true)
+    }
+
+    @Test("The deadline holds for name resolution too", .timeLimit(.minutes(1)))
+    func boundsResolution() async throws {
+        let gate = Gate()
+        let book = AddressBook { (_) throws(ResolveError) in
+            gate.wait()
+            throw ResolveError(text: "late")
+        }
+        var configuration = WebSocketConfiguration(url: "ws://slow.test/")
+        configuration.connectTimeout = .milliseconds(100)
+        let error = try await Client.failure(configuration, addressBook: book)
+        gate.open()
+        #expect(error?.code == .timeout && error?.description.contains("name resolution") == true)
+    }
+
+    @Test("With an address given the URL's host is only a name", .timeLimit(.minutes(1)))
+    func goesToTheAddress() async throws {
+        try await ScriptedPeer.run { peer in
+            let request = try await peer.upgrade()
+            #expect(PeerConnection.header("Host", in: request) == "exchange.test:9443")
+            await peer.waitForEnd()
+        } body: { port in
+            var configuration = WebSocketConfiguration(url: "ws://exchange.test:9443/x")
+            configuration.address = ("127.0.0.1", port)
+            let client = try await Client.open(configuration)
+            await client.onLoop { $0.abort() }
+        }
+    }
+
+    @Test("A cancelled attempt completes with closed, once, and drops its socket", .timeLimit(.minutes(1)))
+    func cancels() async throws {
+        let error = try await ScriptedPeer.run { peer in
+            _ = try await peer.readHead()
+            await peer.waitForEnd()
+        } body: { port in
+            try await Client.cancelled(Self.configuration(port))
+        }
+        #expect(error?.code == .closed)
+    }
+}
