@@ -163,7 +163,7 @@ extension [PlacementMachine.Action] {
         let (_, actions) = machine(members, feeds: 40)
         for (feed, place) in actions.places {
             let ranked = Rendezvous.ranked(feed, among: members.map { Rendezvous.Candidate(name: $0.name, weight: 1) }).map(\.name)
-            #expect(place??.alternate == ranked.first { $0 == "c" || $0 == "d" })
+            #expect(place?.alternate == ranked.first { $0 == "c" || $0 == "d" })
         }
         let (_, alone) = machine([member("a", host: "x"), member("b", host: "x")], feeds: 4)
         #expect(alone.places.values.allSatisfy { $0 != nil && $0?.alternate == nil })

@@ -56,9 +56,12 @@ private struct Cluster {
         for action in actions {
             switch action {
             case .readMembers:
-                let more = machines[name]?.membersRead(members, version: version, now: at(now)) ?? []
+                let (members, time) = (members, at(now))
+                let more = machines[name]?.membersRead(members, version: version, now: time) ?? []
                 perform(name, more)
-            case .readCatalogue: perform(name, machines[name]?.catalogueRead(catalogue, version: 1, now: at(now)) ?? [])
+            case .readCatalogue:
+                let (catalogue, time) = (catalogue, at(now))
+                perform(name, machines[name]?.catalogueRead(catalogue, version: 1, now: time) ?? [])
             case .placed(let feed, let place): watched[name, default: [:]][feed] = place?.rank
             case .removed: Issue.record("nothing leaves the catalogue here")
             case .move(let feed, let target):
