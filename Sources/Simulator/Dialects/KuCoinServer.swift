@@ -8,6 +8,7 @@ internal import ColonyExchanges
 package struct KuCoinServer: ServerDialect {
     package let exchange: String
     package let path = "/endpoint"
+    package let bootstrapPath: String? = "/api/v1/bullet-public"
     package let listings: [String]
 
     package init(exchange: String, listings: [String]) {
@@ -28,7 +29,7 @@ package struct KuCoinServer: ServerDialect {
     }
 
     package func respond(to request: RESTRequest) -> RESTResponse? {
-        guard request.path == "/api/v1/bullet-public" else { return nil }
+        guard request.path == bootstrapPath else { return nil }
         guard request.method == "POST" else { return RESTResponse(status: 405, body: #"{"code":"405","msg":"Method Not Allowed"}"#) }
         let address = "\(request.isTLS ? "wss" : "ws")://\(request.host)/\(exchange)\(path)"
         return RESTResponse(

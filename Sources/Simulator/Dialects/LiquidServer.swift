@@ -44,12 +44,17 @@ package struct LiquidServer: ServerDialect {
 
     private func topic(_ channel: String, _ socket: SocketView) -> Topic? {
         let parts = channel.split(separator: "_").map(String.init)
-        func listed(_ name: String, _ symbol: String) -> Topic? {
-            socket.listings.contains(symbol) ? Topic(channel: name, symbol: symbol) : nil
+        func listed(_ name: String, _ pair: String, as symbol: String? = nil) -> Topic? {
+            socket.listings.contains(pair) ? Topic(channel: name, symbol: symbol ?? pair) : nil
         }
         switch (parts.first, parts.count) {
         case ("executions", 3): return listed("trade", parts[2])
-        case ("product", 4): return listed("ticker", parts[2])
+        case ("product", 4): return listed("ticker", parts[2], as: "\(parts[2])_\(parts[3])")
+        case ("product", 5) where parts[2] == "resolution" && parts[4] == "tickers":
+            // Candles name the product by its number alone.
+            let intervals = ["60": "1m", "300": "5m", "900": "15m", "1800": "30m", "3600": "1h", "14400": "4h", "86400": "1d"]
+            guard Int(parts[1]) != nil, let interval = intervals[parts[3]] else { return nil }
+            return Topic(channel: "candle." + interval, symbol: parts[1])
         case ("price", 5) where parts[4] == "buy" || parts[4] == "sell": return listed("book_snapshot", parts[3])
         default: return nil
         }
@@ -74,6 +79,10 @@ package struct LiquidServer: ServerDialect {
             inner =
                 #"{"id":"5","last_traded_price":"\#(tick.price)","market_bid":"\#(tick.bid)","market_ask":"\#(tick.ask)","#
                 + #""volume_24h":"\#(tick.volume)","last_event_timestamp":"\#(tick.wallMilliseconds / 1000).\#(tick.number)"}"#
+        case let channel where channel.hasPrefix("candle."):
+            inner =
+                #"{"id":\#(tick.number),"open":"\#(tick.open)","high":"\#(tick.high)","low":"\#(tick.low)","close":"\#(tick.price)","#
+                + #""volume":"\#(tick.volume)","time":\#(tick.wallMilliseconds / 60_000 * 60)}"#
         default:
             // Ladders have no number of their own: the last digits of the first quantity carry it.
             let side = subscription.key.hasSuffix("buy") ? tick.bids : tick.asks

@@ -10,6 +10,8 @@ package protocol ServerDialect: Sendable {
     var budgetGroup: String { get }
     /// The websocket's own path, as in the exchange's URL.
     var path: String { get }
+    /// The path of the REST call that comes first, where there is one.
+    var bootstrapPath: String? { get }
     var rules: ServerRules { get }
     /// What is traded here, written as in the exchange's pushes. Anything else is an unknown symbol.
     var listings: [String] { get }
@@ -41,6 +43,7 @@ package protocol ServerDialect: Sendable {
 
 extension ServerDialect {
     package var budgetGroup: String { exchange }
+    package var bootstrapPath: String? { nil }
     package func serves(path: String) -> Bool { path == self.path }
     package func respond(to request: RESTRequest) -> RESTResponse? { nil }
     package func open(_ socket: SocketView) -> Answer { Answer() }

@@ -9,7 +9,7 @@ package enum ServerDialects {
         BitMEXServer(listings: krakenBases.flatMap { [$0 + "USD", $0 + "USDT"] }),
         BitgetServer(listings: upper("", ["USDT"])),
         FTXServer(exchange: "ftx_swap", listings: bases.map { $0 + "-PERP" }),
-        FTXServer(exchange: "ftx_futures", listings: bases.map { $0 + "-0925" }),
+        FTXServer(exchange: "ftx_futures", listings: bases.flatMap { [$0 + "-0626", $0 + "-0925"] }),
         AscendEXServer(listings: upper("/", ["USDT"])),
         UpbitServer(exchange: "upbit", listings: bases.flatMap { ["KRW-" + $0, "USDT-" + $0] }),
         UpbitServer(exchange: "bithumb", listings: bases.map { "KRW-" + $0 }),

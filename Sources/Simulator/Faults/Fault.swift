@@ -47,7 +47,7 @@ package enum Fault: Sendable, Equatable {
         case text
         /// A text frame that is not UTF-8.
         case utf8
-        /// Bytes that are no websocket frame.
+        /// A frame with reserved bits and a reserved opcode.
         case frame
         /// A text message without a byte in it.
         case empty

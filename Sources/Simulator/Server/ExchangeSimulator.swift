@@ -89,12 +89,14 @@ package final class ExchangeSimulator: Sendable {
     /// The port of the control socket; nil without one on TCP.
     package var controlPort: Int? { control?.localAddress?.port }
 
-    /// The address of an exchange: scheme, `localhost`, port, exchange id and the path of the exchange's own URL.
+    /// The address of an exchange, to be put in place of its profile's: that of the websocket, or of the REST call that comes first.
+    /// It has the path of the exchange's own URL below the exchange id.
     package func url(_ exchange: String) throws(SimulatorError) -> String {
         let id = exchange.lowercased()
         guard let served = core.exchanges[id] else {
             throw SimulatorError(.configuration, "the exchange '\(exchange)' is not served by this simulator")
         }
+        if let path = served.dialect.bootstrapPath { return "\(configuration.isTLS ? "https" : "http")://\(urlHost):\(port)/\(id)\(path)" }
         let profile = Exchanges.all.first { $0.profile.id == id }?.profile.url
         let own = profile.flatMap { url in url.firstRange(of: "://").map { url[$0.upperBound...].drop { $0 != "/" && $0 != "?" } } }
         var path = served.dialect.path

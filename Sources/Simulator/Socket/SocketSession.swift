@@ -179,6 +179,7 @@ package struct SocketSession {
         case .hole(let count): holes += count
         case .duplicate(let count): duplicates += count
         case .push(let count):
+            guard allowsData else { break }
             for _ in 0..<count {
                 for subscription in subscriptions.all { emit(subscription, number(), moment, into: &actions) }
             }
@@ -198,8 +199,8 @@ package struct SocketSession {
         switch kind {
         case .text: [.send(ServerMessage(#"{"broken": [1, 2"#))]
         case .utf8: [.sendRaw([0x81, 0x04, 0xC3, 0x28, 0xFF, 0xFE])]
-        // All reserved bits, a reserved opcode, a masked server frame.
-        case .frame: [.sendRaw([0xFF, 0xFF, 0x00, 0xFF, 0x13, 0x37, 0xDE, 0xAD])]
+        // All reserved bits and a reserved opcode.
+        case .frame: [.sendRaw([0xFF, 0x04, 0xDE, 0xAD, 0xBE, 0xEF])]
         case .empty: [.sendRaw([0x81, 0x00])]
         }
     }

@@ -168,6 +168,115 @@ import Testing
         }
     }
 
+    @Test("a half-open socket gives and takes nothing until healed, and the log claims no packet for it", .timeLimit(.minutes(1)))
+    func halfOpen() async throws {
+        try await withSimulator { simulator in
+            let client = try await JudgeClient.connect(try simulator.url("binance"))
+            try await client.send(subscribe)
+            _ = await client.next()
+            try simulator.inject(.halfOpen, exchange: "binance")
+            try simulator.inject(.push(count: 5), exchange: "binance")
+            try await client.send(#"{"method":"LIST_SUBSCRIPTIONS","id":2}"#)
+            try simulator.inject(.heal, exchange: "binance")
+            try simulator.inject(.push(count: 1), exchange: "binance")
+            let first = await client.first { if case .text(let text) = $0 { text.contains("stream") } else { false } }
+            guard case .text(let text)? = first else {
+                Issue.record("expected data after healing")
+                return
+            }
+            let record = try await simulator.truth.first { $0.kind == .packet }
+            #expect(record.text("fnv") == FNV1a.text(FNV1a.hash(text.utf8)))
+            #expect(simulator.truth.summary(of: "binance").packets == 1)
+        }
+    }
+
+    @Test("a socket that is half-open when the simulator stops is closed all the same", .timeLimit(.minutes(1)), arguments: [false, true])
+    func stopHalfOpen(tls: Bool) async throws {
+        try await withSimulator(tls: tls) { simulator in
+            let client = try await JudgeClient.connect(try simulator.url("kraken"), caFile: simulator.caFile)
+            _ = await client.next()
+            try simulator.inject(.halfOpen)
+            try await simulator.stop()
+            #expect(simulator.truth.summary(of: "kraken").openNow == 0)
+            let close = simulator.truth.recent.first { $0.kind == .close }
+            #expect(close?.text("cause") == "stop")
+        }
+    }
+
+    @Test("a held-back handshake is answered after its time", .timeLimit(.minutes(1)))
+    func slowHandshake() async throws {
+        var configuration = SimulatorConfiguration()
+        configuration.faults = [("kraken", .slowHandshake(.milliseconds(200)))]
+        try await withSimulator(base: configuration) { simulator in
+            let start = ContinuousClock.now
+            let client = try await JudgeClient.connect(try simulator.url("kraken"))
+            _ = await client.next()
+            #expect(ContinuousClock.now - start >= .milliseconds(200))
+        }
+    }
+
+    @Test("garbage is what it says", .timeLimit(.minutes(1)))
+    func garbage() async throws {
+        try await withSimulator { simulator in
+            let client = try await JudgeClient.connect(try simulator.url("kraken"))
+            _ = await client.next()
+            try simulator.inject(.garbage(.text))
+            guard case .text(let text) = await client.next() else {
+                Issue.record("expected a text")
+                return
+            }
+            #expect(throws: JSONParser.Failure.self) { try JSONValue(parsing: text) }
+            try simulator.inject(.garbage(.empty))
+            #expect(await client.next() == .text(""))
+            try simulator.inject(.oversize(bytes: 300_000))
+            guard case .text(let big) = await client.next() else {
+                Issue.record("expected a text")
+                return
+            }
+            #expect(big.utf8.count == 300_000)
+            try simulator.inject(.garbage(.frame))
+            let failure = await client.first { if case .failed(_) = $0 { true } else { false } }
+            #expect(failure != nil)
+        }
+    }
+
+    @Test("a duplicated and a withheld message are told apart in the truth log", .timeLimit(.minutes(1)))
+    func holesInTheLog() async throws {
+        try await withSimulator { simulator in
+            let client = try await JudgeClient.connect(try simulator.url("binance"))
+            try await client.send(subscribe)
+            _ = await client.next()
+            try simulator.inject(.hole(count: 1))
+            try simulator.inject(.duplicate(count: 1))
+            try simulator.inject(.push(count: 2))
+            let first = await client.next()
+            let second = await client.next()
+            #expect(first == second)
+            let numbers = simulator.truth.recent.filter { $0.kind == .packet || $0.kind == .withheld }.map { ($0.kind, $0.number("n")) }
+            #expect(numbers.map(\.0) == [.withheld, .packet, .packet])
+            #expect(numbers.map(\.1) == [1, 2, 2])
+        }
+    }
+
+    @Test("KuCoin's token comes by REST, and without it no socket stays open", .timeLimit(.minutes(1)))
+    func bootstrap() async throws {
+        try await withSimulator(["kucoin"], tls: true) { simulator in
+            let url = try simulator.url("kucoin")
+            #expect(url == "https://localhost:\(simulator.port)/kucoin/api/v1/bullet-public")
+            let ca = try #require(simulator.caFile)
+            let result = try await runProcess("curl", ["-sS", "-X", "POST", "--cacert", ca, "--noproxy", "*", url])
+            #expect(result.exitCode == 0, "\(result.errors)")
+            let data = try JSONValue(parsing: result.output)["data"]
+            let token = try #require(data?["token"]?.string)
+            let endpoint = try #require(data?["instanceServers"]?.array?.first?["endpoint"]?.string)
+            let client = try await JudgeClient.connect("\(endpoint)?token=\(token)&connectId=c1", caFile: ca)
+            #expect(await client.next() == .text(#"{"id":"c1","type":"welcome"}"#))
+            let stranger = try await JudgeClient.connect("\(endpoint)?token=other", caFile: ca)
+            let close = await stranger.first { $0.isClose }
+            #expect(close == .close(1000, "token is invalid"))
+        }
+    }
+
     @Test("a port in use is a clear error", .timeLimit(.minutes(1)))
     func portInUse() async throws {
         try await withSimulator { simulator in

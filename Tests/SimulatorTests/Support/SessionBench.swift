@@ -7,6 +7,7 @@ struct SessionBench {
     var session: SocketSession
     private(set) var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
     private(set) var numbers: UInt64 = 0
+    let packing: ServerRules.Packing
 
     init(
         _ exchange: String, path: String? = nil, query: [(name: String, value: String)] = [], rate: Double = 0,
@@ -15,6 +16,7 @@ struct SessionBench {
         let dialect = ServerDialects.all.first { $0.exchange == exchange }!
         var rules = dialect.rules
         change(&rules)
+        packing = rules.packing
         let settings = SocketSettings(
             number: 1, path: path ?? dialect.path, query: query, listings: Listings(dialect.listings), seed: 7, rate: rate, minimumBytes: 0)
         session = SocketSession(settings, dialect: dialect, rules: rules, faults: faults)

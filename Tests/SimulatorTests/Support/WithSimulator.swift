@@ -3,12 +3,12 @@ import Simulator
 /// Runs `body` with a simulator of a free port that pushes data only on command, and stops it.
 func withSimulator<Result>(
     _ exchanges: [String] = ["binance", "huobi", "kraken"], tls: Bool = false, base: SimulatorConfiguration = SimulatorConfiguration(),
-    _ body: (ExchangeSimulator) async throws -> Result
+    isPushed: Bool = true, _ body: (ExchangeSimulator) async throws -> Result
 ) async throws -> Result {
     var configuration = base
     configuration.exchanges = exchanges
     configuration.isTLS = tls
-    configuration.market.messagesPerSecond = 0
+    if isPushed { configuration.market.messagesPerSecond = 0 }
     let simulator = try await ExchangeSimulator.start(configuration)
     do {
         let result = try await body(simulator)
