@@ -84,7 +84,7 @@ import Testing
             try await peer.write("HTTP/1.1 101 Switching Protocols\r\n")
             while true { try await peer.write("X: y\r\n") }
         } body: { port in
-            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .milliseconds(300) })
+            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .seconds(2) })
         }
         // A server that writes as fast as it can runs into the limit of fields first: both bounds hold.
         #expect(error?.code == .timeout || error?.code == .badUpgrade)
@@ -95,7 +95,7 @@ import Testing
         let error = try await ScriptedPeer.run {
             await $0.waitForEnd()
         } body: { port in
-            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .milliseconds(200) })
+            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .seconds(2) })
         }
         #expect(error?.code == .timeout && error?.description.contains("upgrade") == true)
     }
