@@ -243,10 +243,9 @@ import Testing
 
     @Test("Nobody listening is refused, a name nobody knows is not resolved", .timeLimit(.minutes(1)))
     func tellsFailuresApart() async throws {
-        let peer = try await ScriptedPeer.start()
-        let port = peer.port
-        try await peer.stopNow()
-        #expect(try await Client.failure(Self.configuration(port))?.code == .refused)
+        try await ClosedPort.hold { port in
+            #expect(try await Client.failure(Self.configuration(port))?.code == .refused)
+        }
         let book = AddressBook { (host) throws(ResolveError) in throw ResolveError(text: "\(host) unknown here") }
         let error = try await Client.failure(WebSocketConfiguration(url: "ws://a.test/"), addressBook: book)
         #expect(error?.code == .resolve && error?.description.contains("a.test unknown here") == true)

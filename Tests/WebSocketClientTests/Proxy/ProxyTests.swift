@@ -157,11 +157,10 @@ import Testing
 
     @Test("A proxy that is not there is refused, by the proxy's address", .timeLimit(.minutes(1)))
     func namesAbsentProxies() async throws {
-        let peer = try await ScriptedPeer.start()
-        let port = peer.port
-        try await peer.stopNow()
-        let error = try await Client.failure(Self.http(port))
-        #expect(error?.code == .refused && error?.description.contains("127.0.0.1:\(port)") == true)
+        try await ClosedPort.hold { port in
+            let error = try await Client.failure(Self.http(port))
+            #expect(error?.code == .refused && error?.description.contains("127.0.0.1:\(port)") == true)
+        }
     }
 
     @Test("A certificate for a bare address behind a proxy cannot be verified, and is refused beforehand", .timeLimit(.minutes(1)))

@@ -48,7 +48,6 @@ final class ScriptedPeer: Sendable {
     }
 
     func stop() { channel.close(promise: nil) }
-    func stopNow() async throws { try await channel.close() }
 
     /// Runs `script` for the next connection next to `body`, then stops.
     static func run<Value: Sendable>(
@@ -149,6 +148,8 @@ final class PeerConnection: @unchecked Sendable {
         try await channel.setOption(.autoRead, value: false).get()
         try await write(Self.answer(to: request))
     }
+
+    func startReading() async throws { try await channel.setOption(.autoRead, value: true).get() }
 
     func finish() { channel.close(mode: .output, promise: nil) }
     func close() { channel.close(promise: nil) }
