@@ -134,6 +134,7 @@ let package = Package(
         .testTarget(
             name: "WebSocketClientTests",
             dependencies: ["WebSocketClient", "TestSupport", nioCore, nioPosix, nioEmbedded, nioHTTP1, nioWebSocket, nioSSL],
+            exclude: ["Judges"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -70,7 +70,8 @@ struct DeflateAgreement: Equatable, Sendable {
     }
 
     func makeInflation() throws(CompressionError) -> Inflation {
-        Inflation(inflater: try Inflater(.raw, windowBits: serverWindowBits), keepsContext: serverKeepsContext)
+        // A window of 8 bits agreed on may be 9 in truth: that is what zlib makes of it on the server's side.
+        Inflation(inflater: try Inflater(.raw, windowBits: max(serverWindowBits, 9)), keepsContext: serverKeepsContext)
     }
 
     /// A window of 12 bits is plenty for what a client asks of an exchange, and takes 32 KiB instead of 256.

@@ -85,7 +85,6 @@ enum SystemResolver {
     static func addresses(of host: String) throws(ResolveError) -> [SocketAddress] {
         var hints = addrinfo()
         hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
-        hints.ai_flags = AI_ADDRCONFIG
         var list: UnsafeMutablePointer<addrinfo>?
         let result = getaddrinfo(host, nil, &hints, &list)
         guard result == 0 else { throw ResolveError(text: String(cString: gai_strerror(result))) }

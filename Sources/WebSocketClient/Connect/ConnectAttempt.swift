@@ -97,6 +97,9 @@ public final class WebSocketConnectAttempt {
     }
 
     private func connected(_ plan: ConnectPlan, _ channel: any Channel) {
+        guard channel.isActive else {
+            return fail(WebSocketConnectError(.unreachable, "\(name): the connection ended as it opened"))
+        }
         let socket = SocketHandler()
         do {
             try channel.pipeline.syncOperations.addHandler(socket)

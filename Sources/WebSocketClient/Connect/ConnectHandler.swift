@@ -64,7 +64,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         attempt.entered(.proxy)
         switch configuration.proxy {
         case .http(let host, let port, let login, _):
-            phase = .httpTunnel(HTTPTunnel(proxy: "\(host):\(port)"))
+            phase = .httpTunnel(HTTPTunnel(proxy: "\(host):\(port)", now: attempt.wallClock))
             send(context, HTTPTunnel.request(host: plan.target.host, port: plan.target.port, login: login))
         case .socks5(let host, let port, let login):
             let dialogue = try SOCKS5(proxy: "\(host):\(port)", host: plan.target.host, port: plan.target.port, login: login)

@@ -238,7 +238,9 @@ extension FrameHandler {
         case .closeSocket:
             startCloseTimer(within)
             flush()
+            // TLS says good-bye; nobody waits for the peer's.
             context?.close(promise: nil)
+            socket.close()
         case .reset:
             closeTimer?.cancel()
             socket.reset()

@@ -16,6 +16,9 @@ final class SocketHandler: ChannelInboundHandler {
 
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
+    /// Closes the socket: what the kernel has is still sent, then FIN.
+    func close() { context?.close(promise: nil) }
+
     /// Closes the socket with a reset: nothing unsent is kept, nobody is waited for.
     func reset() {
         guard let context else { return }

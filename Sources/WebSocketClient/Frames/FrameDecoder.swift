@@ -40,7 +40,6 @@ struct FrameDecoder: ~Copyable {
     private var message: Message?
     private var text = UTF8Validator()
     private var store = MessageStore()
-    private var storeIsStale = false
     private var control = MessageStore()
 
     init(maxMessageBytes: Int, inflation: Inflation? = nil) {
@@ -50,6 +49,8 @@ struct FrameDecoder: ~Copyable {
 
     /// The next event in `bytes` from `cursor` on; moves the cursor.
     mutating func next(_ bytes: UnsafeRawBufferPointer, _ cursor: inout Int) -> Event {
+        // What was given out from the store is not needed any more; a large one is not kept for the next message.
+        if store.capacity > MessageStore.keptBytes, message == nil { store.clear() }
         do throws(ProtocolViolation) {
             return try decode(bytes, &cursor)
         } catch {
@@ -114,31 +115,36 @@ struct FrameDecoder: ~Copyable {
     private mutating func open(_ frame: FrameHeader, _ bytes: UnsafeRawBufferPointer, _ cursor: inout Int) throws(ProtocolViolation)
         -> Event?
     {
-        if storeIsStale {
-            store.clear()
-            storeIsStale = false
-        }
-        if !frame.opcode.isControl { try admit(frame) }
-        let available = bytes.count - cursor
-        if available >= frame.length {
+        let isWhole = bytes.count - cursor >= frame.length
+        if isWhole, message == nil, frame.isPlainMessage, frame.length <= maxMessageBytes {
             let payload = UnsafeRawBufferPointer(rebasing: bytes[cursor..<(cursor + frame.length)])
             cursor += frame.length
-            if frame.opcode.isControl { return try finishControl(frame, payload) }
-            if frame.isFinal, frame.opcode != .continuation, !frame.isCompressed {
-                let kind: WebSocketMessageKind = frame.opcode == .text ? .text : .binary
-                message = nil
-                if kind == .text, !UTF8Validator.isValid(payload) { throw .init(CloseCode.invalidText, "text that is not UTF-8") }
-                return .message(kind, payload)
-            }
-            return try takePiece(frame, payload, remaining: 0)
+            guard frame.opcode == .text else { return .message(.binary, payload) }
+            guard UTF8Validator.isValid(payload) else { throw .init(CloseCode.invalidText, "text that is not UTF-8") }
+            return .message(.text, payload)
         }
-        if frame.opcode.isControl { control.clear() } else if message?.isCompressed == false { store.expect(frame.length) }
-        expectation = .payload(frame, remaining: frame.length)
-        return nil
+        return try openUncommon(frame, bytes, &cursor, isWhole: isWhole)
+    }
+
+    /// Control frames, and what is cut, fragmented, compressed or too large.
+    private mutating func openUncommon(
+        _ frame: FrameHeader,
+        _ bytes: UnsafeRawBufferPointer,
+        _ cursor: inout Int,
+        isWhole: Bool
+    ) throws(ProtocolViolation) -> Event? {
+        if !frame.opcode.isControl { try admit(frame) }
+        guard isWhole else {
+            if frame.opcode.isControl { control.clear() } else if message?.isCompressed == false { store.expect(frame.length) }
+            expectation = .payload(frame, remaining: frame.length)
+            return nil
+        }
+        let payload = UnsafeRawBufferPointer(rebasing: bytes[cursor..<(cursor + frame.length)])
+        cursor += frame.length
+        return frame.opcode.isControl ? try finishControl(frame, payload) : try takePiece(frame, payload, remaining: 0)
     }
 
     /// The rules that a data frame's header must meet.
-    @inline(__always)
     private mutating func admit(_ frame: FrameHeader) throws(ProtocolViolation) {
         if frame.opcode == .continuation {
             guard message != nil else { throw .init("continuation frame without a message to continue") }
@@ -146,6 +152,7 @@ struct FrameDecoder: ~Copyable {
             guard message == nil else { throw .init("a new message before the fragmented one ended") }
             message = Message(kind: frame.opcode == .text ? .text : .binary, isCompressed: frame.isCompressed)
             text = UTF8Validator()
+            store.clear()
             if frame.isCompressed { inflation?.inflater.beginMessage() }
         }
         guard frame.length <= maxMessageBytes - (message?.wireBytes ?? 0) else {
@@ -175,7 +182,6 @@ struct FrameDecoder: ~Copyable {
         }
         guard isLast else { return nil }
         self.message = nil
-        storeIsStale = true
         return .message(message.kind, store.bytes)
     }
 

@@ -16,6 +16,10 @@ struct FrameHeader: Equatable, Sendable {
     var isCompressed: Bool
     var length: Int
 
+    /// A whole message in one frame, not compressed.
+    @inline(__always)
+    var isPlainMessage: Bool { isFinal && !isCompressed && (opcode == .text || opcode == .binary) }
+
     /// How many bytes the header has; needs its first two.
     @inline(__always)
     static func size(_ second: UInt8) -> Int {

@@ -4,8 +4,13 @@ internal import NIOCore
 struct HTTPTunnel {
     private var reader = HTTPHeadReader()
     private let proxy: String
+    private let now: Int64
 
-    init(proxy: String) { self.proxy = proxy }
+    /// - Parameter now: seconds since 1970, for a Retry-After that is a date.
+    init(proxy: String, now: Int64) {
+        self.proxy = proxy
+        self.now = now
+    }
 
     static func request(host: String, port: Int, login: WebSocketConfiguration.Login?) -> ByteBuffer {
         let target = "\(WebSocketURL.bracketed(host)):\(port)"
@@ -32,7 +37,7 @@ struct HTTPTunnel {
         case 407:
             throw WebSocketConnectError(.proxy, "The proxy \(proxy) wants a login, or another one (407 \(head.reason))", status: 407)
         default:
-            let after = head.values("Retry-After").first.flatMap { RetryAfter.parse($0, now: 0, serverDate: head.values("Date").first) }
+            let after = head.values("Retry-After").first.flatMap { RetryAfter.parse($0, now: now, serverDate: head.values("Date").first) }
             throw WebSocketConnectError(
                 .proxy, "The proxy \(proxy) refused the tunnel: \(head.status) \(head.reason)", status: head.status, retryAfter: after
             )

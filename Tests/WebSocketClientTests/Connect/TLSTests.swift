@@ -82,7 +82,7 @@ import Testing
             await $0.waitForEnd()
         } body: { port in
             var configuration = WebSocketConfiguration(url: "wss://localhost:\(port)/")
-            configuration.connectTimeout = .milliseconds(300)
+            configuration.connectTimeout = .seconds(2)
             return try await Client.failure(configuration)
         }
         #expect(silent?.code == .timeout && silent?.description.contains("TLS") == true)

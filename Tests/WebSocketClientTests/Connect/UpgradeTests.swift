@@ -84,7 +84,7 @@ import Testing
             try await peer.write("HTTP/1.1 101 Switching Protocols\r\n")
             while true { try await peer.write("X: y\r\n") }
         } body: { port in
-            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .milliseconds(300) })
+            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .seconds(2) })
         }
         // A server that writes as fast as it can runs into the limit of fields first: both bounds hold.
         #expect(error?.code == .timeout || error?.code == .badUpgrade)
@@ -95,7 +95,7 @@ import Testing
         let error = try await ScriptedPeer.run {
             await $0.waitForEnd()
         } body: { port in
-            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .milliseconds(200) })
+            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .seconds(2) })
         }
         #expect(error?.code == .timeout && error?.description.contains("upgrade") == true)
     }
@@ -243,10 +243,9 @@ import Testing
 
     @Test("Nobody listening is refused, a name nobody knows is not resolved", .timeLimit(.minutes(1)))
     func tellsFailuresApart() async throws {
-        let peer = try await ScriptedPeer.start()
-        let port = peer.port
-        try await peer.stopNow()
-        #expect(try await Client.failure(Self.configuration(port))?.code == .refused)
+        try await ClosedPort.hold { port in
+            #expect(try await Client.failure(Self.configuration(port))?.code == .refused)
+        }
         let book = AddressBook { (host) throws(ResolveError) in throw ResolveError(text: "\(host) unknown here") }
         let error = try await Client.failure(WebSocketConfiguration(url: "ws://a.test/"), addressBook: book)
         #expect(error?.code == .resolve && error?.description.contains("a.test unknown here") == true)

@@ -108,12 +108,12 @@ import Testing
     @Test("A proxy that hangs or drips is given up at the deadline; one that closes is named", .timeLimit(.minutes(1)))
     func boundsDialogues() async throws {
         let silent = try await Self.failure {
-            $0.connectTimeout = .milliseconds(200)
+            $0.connectTimeout = .seconds(2)
         } script: { _ in
         }
         #expect(silent?.code == .timeout && silent?.description.contains("proxy") == true)
         let dripping = try await Self.failure {
-            $0.connectTimeout = .milliseconds(300)
+            $0.connectTimeout = .seconds(2)
         } script: { peer in
             while true { try await peer.write("H") }
         }
@@ -157,11 +157,10 @@ import Testing
 
     @Test("A proxy that is not there is refused, by the proxy's address", .timeLimit(.minutes(1)))
     func namesAbsentProxies() async throws {
-        let peer = try await ScriptedPeer.start()
-        let port = peer.port
-        try await peer.stopNow()
-        let error = try await Client.failure(Self.http(port))
-        #expect(error?.code == .refused && error?.description.contains("127.0.0.1:\(port)") == true)
+        try await ClosedPort.hold { port in
+            let error = try await Client.failure(Self.http(port))
+            #expect(error?.code == .refused && error?.description.contains("127.0.0.1:\(port)") == true)
+        }
     }
 
     @Test("A certificate for a bare address behind a proxy cannot be verified, and is refused beforehand", .timeLimit(.minutes(1)))

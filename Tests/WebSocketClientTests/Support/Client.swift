@@ -58,7 +58,10 @@ struct Client: Sendable {
         setUp: @escaping @Sendable (WebSocketConnection, Listener) -> Void = { _, _ in }
     ) async throws -> Client {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.any()
-        return try await eventLoop.flatSubmit { () -> EventLoopFuture<Client> in
+        var configuration = configuration
+        // The default is for the world; a machine busy with tests may take longer, and no test waits for it to pass.
+        if configuration.connectTimeout == WebSocketConfiguration(url: "").connectTimeout { configuration.connectTimeout = .seconds(45) }
+        return try await eventLoop.flatSubmit { [configuration] () -> EventLoopFuture<Client> in
             let promise = eventLoop.makePromise(of: Client.self)
             let listener = Listener()
             _ = WebSocketConnection.connect(configuration, on: eventLoop, delegate: listener, addressBook: addressBook) { result in

@@ -48,7 +48,6 @@ final class ScriptedPeer: Sendable {
     }
 
     func stop() { channel.close(promise: nil) }
-    func stopNow() async throws { try await channel.close() }
 
     /// Runs `script` for the next connection next to `body`, then stops.
     static func run<Value: Sendable>(
@@ -119,8 +118,8 @@ final class PeerConnection: @unchecked Sendable {
     func readFrame() async throws -> ClientFrame {
         let start = try await read(2)
         var length = Int(start[1] & 0x7f)
-        if length == 126 { length = try await read(2).reduce(0) { $0 << 8 | Int($1) } }
-        if length == 127 { length = try await read(8).reduce(0) { $0 << 8 | Int($1) } }
+        let lengthBytes = length == 126 ? 2 : length == 127 ? 8 : 0
+        if lengthBytes > 0 { length = try await read(lengthBytes).reduce(0) { $0 << 8 | Int($1) } }
         let isMasked = start[1] & 0x80 != 0
         let key = isMasked ? try await read(4) : [0, 0, 0, 0]
         var payload = try await read(length)
@@ -149,6 +148,8 @@ final class PeerConnection: @unchecked Sendable {
         try await channel.setOption(.autoRead, value: false).get()
         try await write(Self.answer(to: request))
     }
+
+    func startReading() async throws { try await channel.setOption(.autoRead, value: true).get() }
 
     func finish() { channel.close(mode: .output, promise: nil) }
     func close() { channel.close(promise: nil) }
