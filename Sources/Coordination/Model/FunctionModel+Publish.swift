@@ -74,7 +74,7 @@ extension FunctionModel {
         var packets: [Packet] = []
         for at in stride(from: call.keys.count + 5 * count, to: call.values.count, by: 5) {
             let number = Int(try call.number(at))
-            guard number >= 0, number + 3 <= call.keys.count, number == 0 || number + 3 < call.keys.count else {
+            guard number >= 0, number + 3 <= call.keys.count else {
                 throw Self.error("BADARG stream number \(number) is none of the call's streams")
             }
             guard let id = StreamID(call.values[at + 1]) else { throw Self.error("BADID \(call.values[at + 1])") }

@@ -1,0 +1,67 @@
+import Coordination
+
+/// A consumer after section 11 of the contract: one snapshot, merge up to the limit, verdict `whole` per entry.
+struct HistoryReader {
+    let streams: [Int]
+    private var cursors: [StreamID]
+    private var last: [(id: StreamID, epoch: Int, sequence: Int)?]
+    private var merged: (id: StreamID, rollbacks: Int) = (.zero, 0)
+    private(set) var delivered = 0
+    private(set) var notWhole = 0
+
+    init(streams: [Int]) {
+        self.streams = streams
+        cursors = streams.map { _ in .zero }
+        last = streams.map { _ in nil }
+    }
+
+    /// Reads once; returns what is wrong. `rollbacks` counts the times the store was put back.
+    mutating func read(
+        from store: any HistoryStore, keys: [String], count: Int, lineage: HistoryLineage, truth: HistoryTruth, rollbacks: Int
+    ) async throws -> [String] {
+        let got = try await store.read(streams.map { keys[$0] }, after: cursors, count: count)
+        let limit = got.compactMap { $0.count == count ? $0.last?.id : nil }.min()
+        var rows: [(at: Int, entry: StreamModel.Entry)] = []
+        for (at, entries) in got.enumerated() {
+            for entry in entries where limit.map({ entry.id <= $0 }) ?? true { rows.append((at, entry)) }
+        }
+        rows.sort { $0.entry.id < $1.entry.id }
+        var faults: [String] = []
+        for (at, entry) in rows {
+            cursors[at] = entry.id
+            if entry["foreign"] != nil { continue }
+            delivered += 1
+            // What was put back may be healed by an older producer; apart from that, ids only grow.
+            if entry.id <= merged.id, merged.rollbacks == rollbacks || entry.id.epoch >= merged.id.epoch {
+                faults.append("S8 a reader got \(entry.id) behind \(merged.id)")
+            }
+            merged = (entry.id, rollbacks)
+            faults += judge(entry, at, lineage: lineage, truth: truth)
+        }
+        return faults
+    }
+
+    private mutating func judge(_ entry: StreamModel.Entry, _ at: Int, lineage: HistoryLineage, truth: HistoryTruth) -> [String] {
+        let (epoch, sequence) = (entry.id.epoch, Int(entry.id.sequence % UInt64(EntryID.sequencesPerEpoch)))
+        let isGap = entry["marker"] == "gap"
+        defer { last[at] = (entry.id, epoch, isGap ? last[at]?.sequence ?? 0 : sequence) }
+        guard let was = last[at], !isGap else { return [] }
+        let whole = was.epoch == epoch ? entry["prev"] == String(was.sequence) : entry["after"] == was.id.description
+
+        let log = lineage.marks(of: streams[at], from: was.id, to: entry.id)
+        let between = log.filter { $0.id > was.id && $0.id < entry.id && $0.kind == .entry }
+        let isGapOnly = between.allSatisfy { mark in streams[at] == 0 && truth.receipts[mark.id.sequence]?.lost == true }
+        var missing = !between.isEmpty && !isGapOnly
+        let base = UInt64(epoch) * UInt64(EntryID.sequencesPerEpoch)
+        for skipped in stride(from: was.epoch == epoch ? was.sequence + 1 : 1, to: sequence, by: 1) {
+            if let receipt = truth.receipts[base + UInt64(skipped)], receipt.lost, receipt.stream == streams[at] { missing = true }
+        }
+        if whole, missing { return ["whole: a reader was told that nothing is missing before \(entry.id) on stream \(streams[at])"] }
+        if whole { return [] }
+        notWhole += 1
+        let disturbed = log.contains { $0.kind != .entry }
+        let isRolledBack = !log.contains { $0.id == was.id }
+        if missing || disturbed || isRolledBack { return [] }
+        return ["whole: a reader was told that something is missing before \(entry.id) on stream \(streams[at]), but nothing is"]
+    }
+}
