@@ -30,7 +30,9 @@ package final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCall
     package init(endpoint: RedisEndpoint, options: RedisConnection.Options) {
         self.endpoint = endpoint
         self.options = options
-        self.reader = RedisReplyReader(maximumReplyBytes: options.maximumReplyBytes)
+        self.reader = RedisReplyReader(
+            maximumReplyBytes: options.maximumReplyBytes, maximumReplyElements: options.maximumReplyElements
+        )
     }
 
     // MARK: Calls

@@ -10,15 +10,19 @@ public final class RedisConnection: Sendable {
     public struct Options: Sendable, Hashable {
         /// A reply larger than this is a protocol violation (default 512 MiB, Redis' own limit for one string).
         public var maximumReplyBytes: Int
+        /// An array of more elements is a protocol violation (default 1 048 576).
+        public var maximumReplyElements: Int
         /// Calls that wait for replies at once; more fail with `.overloaded` (default 65 536).
         public var maximumPendingCalls: Int
         /// TCP_USER_TIMEOUT: how long written bytes may stay without acknowledgement before the system ends the connection (default 2 s, Linux).
         public var userTimeout: Duration
 
         public init(
-            maximumReplyBytes: Int = 512 * 1024 * 1024, maximumPendingCalls: Int = 65_536, userTimeout: Duration = .seconds(2)
+            maximumReplyBytes: Int = 512 * 1024 * 1024, maximumReplyElements: Int = 1_048_576, maximumPendingCalls: Int = 65_536,
+            userTimeout: Duration = .seconds(2)
         ) {
             self.maximumReplyBytes = maximumReplyBytes
+            self.maximumReplyElements = maximumReplyElements
             self.maximumPendingCalls = maximumPendingCalls
             self.userTimeout = userTimeout
         }
@@ -26,7 +30,7 @@ public final class RedisConnection: Sendable {
 
     public let eventLoop: any EventLoop
     public let endpoint: RedisEndpoint
-    private let channel: any Channel
+    package let channel: any Channel
     let handler: NIOLoopBound<RedisChannelHandler>
 
     /// On the channel's event loop.

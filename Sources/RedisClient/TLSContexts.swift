@@ -1,3 +1,4 @@
+internal import NIOCore
 package import NIOSSL
 internal import Synchronization
 
@@ -31,6 +32,8 @@ package final class TLSContexts: Sendable {
 
     private static func makeContext(_ tls: RedisEndpoint.TLS) throws(RedisError) -> NIOSSLContext {
         var configuration = TLSConfiguration.makeClientConfiguration()
+        // How long a closed connection lingers for the peer's goodbye. A peer that stalls says none, and its owner wants to move on.
+        configuration.shutdownTimeout = .milliseconds(200)
         if let file = tls.rootsFile {
             // Read here and now, so that a missing file is told by its name.
             configuration.trustRoots = .certificates(try certificates(file, use: "trusted roots"))

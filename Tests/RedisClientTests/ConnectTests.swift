@@ -21,6 +21,17 @@ struct ConnectTests {
         }
     }
 
+    #if os(Linux)
+        @Test func `a TCP connection sends at once and gives up on bytes nobody acknowledges`() async throws {
+            try await withRedis { server in
+                let connection = try await server.connect(to: server.tcpEndpoint)
+                #expect(try await connection.channel.getOption(.tcpOption(.tcp_nodelay)).get() != 0)
+                // TCP_USER_TIMEOUT in milliseconds.
+                #expect(try await connection.channel.getOption(.tcpOption(.init(rawValue: 18))).get() == 2_000)
+            }
+        }
+    #endif
+
     @Test func `the connection's name is visible to operators`() async throws {
         try await withRedis { server in
             let connection = try await server.connect(name: "colony:control:1")

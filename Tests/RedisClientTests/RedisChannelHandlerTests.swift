@@ -67,7 +67,7 @@ struct RedisChannelHandlerTests {
     }
 
     @Test func `a reply of one megabyte and small ones behind it come out whole`() throws {
-        let roomy = RedisReplyReader(maximumReplyBytes: 2_000_000)
+        let roomy = RedisReplyReader(maximumReplyBytes: 2_000_000, maximumReplyElements: 10)
         let payload = String(repeating: "x", count: 1_000_000)
         var replies: [RedisValue] = []
         try roomy.read(ByteBuffer(string: "$1000000\r\n\(payload)\r\n+OK\r\n:7\r\n")) {
@@ -97,6 +97,8 @@ struct RedisChannelHandlerTests {
 
     @Test(arguments: [
         "HTTP/1.1 400 Bad Request\r\n", "\u{0}\u{1}\u{2}", "%1\r\n+a\r\n+b\r\n", "_\r\n", "*9\r\n#", "$abc\r\n", ":12x\r\n", "$-7\r\n",
+        "*1048577\r\n", "$100001\r\n",
+        "*9223372036854775808\r\n", "$--1\r\n", "\r\n",
         String(repeating: "*1\r\n", count: 9) + ":1\r\n",
     ])
     func `bytes that are no reply end the connection`(text: String) throws {

@@ -51,6 +51,20 @@ struct SubscriptionTests {
         }
     }
 
+    @Test func `an operator who kills subscribers ends the connection, not the server`() async throws {
+        try await withRedis { server in
+            let (messages, sink) = AsyncStream.makeStream(of: RedisMessage.self)
+            let connection = try await server.connect()
+            try await connection.subscribe(to: ["colony:wake"]) { sink.yield($0) }
+            let operating = try await server.connect()
+            _ = try await operating.send(["CLIENT", "KILL", "TYPE", "pubsub"])
+            try await connection.closeFuture.get()
+            sink.finish()
+            var received = messages.makeAsyncIterator()
+            #expect(await received.next() == nil)
+        }
+    }
+
     @Test func `the end of the server ends the subscription`() async throws {
         try await withRedis { server in
             let connection = try await server.connect()

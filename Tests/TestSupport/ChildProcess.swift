@@ -63,8 +63,13 @@ package final class ChildProcess: Sendable {
         }
     }
 
+    /// Cancellation kills the child.
     package func waitForExit() async throws -> Exit {
-        try await exit.get()
+        try await withTaskCancellationHandler {
+            try await exit.get()
+        } onCancel: {
+            signal(SIGKILL)
+        }
     }
 
     private func reap() -> Exit {
@@ -104,6 +109,17 @@ func posixSpawn(
     posix_spawn_file_actions_adddup2(&actions, output, 1)
     posix_spawn_file_actions_adddup2(&actions, output, 2)
 
+    // Threads of the concurrency runtime block signals, and children inherit that: give them a clean slate.
+    var attributes = posix_spawnattr_t()
+    posix_spawnattr_init(&attributes)
+    defer { posix_spawnattr_destroy(&attributes) }
+    var (none, all) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    sigfillset(&all)
+    posix_spawnattr_setsigmask(&attributes, &none)
+    posix_spawnattr_setsigdefault(&attributes, &all)
+    posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+
     var words: [UnsafeMutablePointer<CChar>?] = ([executable] + arguments).map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
     var variables: [UnsafeMutablePointer<CChar>?] = (environment ?? [:]).map { strdup("\($0.key)=\($0.value)") } + [nil]
@@ -112,8 +128,8 @@ func posixSpawn(
     var pid: pid_t = 0
     let failure =
         environment == nil
-        ? posix_spawnp(&pid, executable, &actions, nil, &words, environ)
-        : posix_spawnp(&pid, executable, &actions, nil, &words, &variables)
+        ? posix_spawnp(&pid, executable, &actions, &attributes, &words, environ)
+        : posix_spawnp(&pid, executable, &actions, &attributes, &words, &variables)
     guard failure == 0 else { throw TestFailure("\(executable) could not be started: errno \(failure); is it installed?") }
     return pid
 }

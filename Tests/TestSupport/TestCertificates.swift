@@ -18,6 +18,7 @@ package struct TestCertificates: Sendable {
     /// Names a client, and may only be used as one.
     package let client: Identity
 
+    // Outlives the first test that needs it; every user awaits it through `shared`.
     private static let made = Task { try await make() }
 
     package static var shared: TestCertificates {
