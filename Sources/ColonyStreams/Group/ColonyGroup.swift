@@ -29,7 +29,8 @@ public struct ColonyGroup: Sendable {
         public var entriesPerStream: Int
         /// How many dealt-with entries are remembered; default 10,000.
         public var dedupeWindow: Int
-        /// Longest wait for data; also how often new streams and abandoned entries are looked for; default 1 s.
+        /// Longest wait for data; also how often new streams are looked for; default 1 s. Abandoned entries are looked for every quarter of
+        /// `claimIdle`.
         public var waitLimit: Duration
 
         public init(

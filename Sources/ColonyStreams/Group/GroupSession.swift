@@ -18,6 +18,7 @@ final class GroupSession {
     private var streams: [String: Stream] = [:]
     private var window: DedupeWindow
     private var maintainAt: ContinuousClock.Instant
+    private var claimAt: ContinuousClock.Instant
     /// What this member had begun on an earlier connection comes first.
     private var hasRecovered = false
 
@@ -26,6 +27,7 @@ final class GroupSession {
         self.link = ServerLink(configuration.server, eventLoop: eventLoop, logger: logger)
         self.window = DedupeWindow(capacity: configuration.dedupeWindow)
         self.maintainAt = clock.now
+        self.claimAt = clock.now
         self.feeds = Subscription.united(configuration.subscriptions).map {
             ($0, Keys(namespace: configuration.namespace).feed($0.feed, group: $0.group))
         }
@@ -58,7 +60,10 @@ final class GroupSession {
                 try await recoverOwn(handle)
                 hasRecovered = true
             }
-            try await claim(handle)
+            if clock.now >= claimAt {
+                try await claim(handle)
+                claimAt = clock.now + configuration.claimIdle / 4
+            }
             maintainAt = clock.now + configuration.waitLimit
         }
         let keys = streams.keys.sorted()
