@@ -31,8 +31,8 @@ struct HistoryReader {
             cursors[at] = entry.id
             if entry["foreign"] != nil { continue }
             delivered += 1
-            // What was put back may be healed by an older producer; apart from that, ids only grow.
-            if entry.id <= merged.id, merged.rollbacks == rollbacks || entry.id.epoch >= merged.id.epoch {
+            // What was put back may be healed under the same ids; apart from that, they only grow.
+            if entry.id <= merged.id, merged.rollbacks == rollbacks || entry.id.epoch > merged.id.epoch {
                 faults.append("S8 a reader got \(entry.id) behind \(merged.id)")
             }
             merged = (entry.id, rollbacks)

@@ -126,7 +126,12 @@ final class RandomHistory {
 
     private func disturb() async throws {
         switch random.number(0...11) {
-        case 0...2: crash(random.number(0...2))
+        case 0...2:
+            crash(random.number(0...2))
+            // A supervisor sweeps over feeds whose holder it does not know.
+            if random.chance(50), let gone = dead.sorted(by: { $0.text < $1.text }).randomElement(using: &random) {
+                try await release(0, .dead(gone))
+            }
         case 3, 4: try await save()
         case 5, 6: try await putBack()
         case 7, 8: try await deleteRecord()

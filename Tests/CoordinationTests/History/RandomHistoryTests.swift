@@ -29,7 +29,7 @@ struct RandomHistoryTests {
     @Test func theModelKeepsEveryInvariantUnderFaultsAndReachesEveryReply() async throws {
         var replies: [String: Int] = [:]
         var readers = (delivered: 0, notWhole: 0)
-        for seed in runs(16) {
+        for seed in runs(20) {
             let history = RandomHistory(on: ModelHistoryStore(), library: .clocked, seed: seed)
             try await history.run(steps: Self.steps)
             #expect(history.faults == [], "COLONY_HISTORY_SEED=\(seed), \(Self.steps) steps")
@@ -46,7 +46,7 @@ struct RandomHistoryTests {
         ] {
             #expect(replies[kind] ?? 0 > 0, "no history reached '\(kind)' (seed \(Self.seed))")
         }
-        #expect(readers.delivered > 10_000 && readers.notWhole > 0, "\(readers)")
+        #expect(readers.delivered > 5000 && readers.notWhole > 0, "\(readers)")
     }
 
     struct Mutation: Sendable, CustomTestStringConvertible {
@@ -75,7 +75,7 @@ struct RandomHistoryTests {
             expected: ["S6"]),
         Mutation(
             testDescription: "resume looks at the record alone",
-            replacements: [("if top and top.epoch > epoch then return { '0', 'FENCED' } end", "")], expected: ["S"]),
+            replacements: [("if top and top.epoch > epoch then return { '0', 'FENCED' } end", "")], expected: ["S10"]),
         Mutation(
             testDescription: "takeover of a live holder is no disconnect",
             replacements: [
