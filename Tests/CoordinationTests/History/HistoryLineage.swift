@@ -177,6 +177,9 @@ struct HistoryLineage {
             (opening, ups, admissions, isExcused) = (.up, ups + 1, 0, false)
         case "rollback":
             opening = .rollback
+            if let before = entry["previous_epoch"].flatMap({ Int($0) }), before < after.epoch {
+                faults.append("S10 epoch \(before) resumed over its successor \(after)")
+            }
             renumbered[opened] = (
                 entry["previous_epoch"].flatMap { Int($0) } ?? 0, entry["previous_next"].flatMap { Int($0) } ?? 0
             )

@@ -31,8 +31,8 @@ struct HistoryReader {
             cursors[at] = entry.id
             if entry["foreign"] != nil { continue }
             delivered += 1
-            // What was put back may be healed by an older producer; apart from that, ids only grow.
-            if entry.id <= merged.id, merged.rollbacks == rollbacks || entry.id.epoch >= merged.id.epoch {
+            // What was put back may be healed under the same ids; apart from that, they only grow.
+            if entry.id <= merged.id, merged.rollbacks == rollbacks || entry.id.epoch > merged.id.epoch {
                 faults.append("S8 a reader got \(entry.id) behind \(merged.id)")
             }
             merged = (entry.id, rollbacks)
@@ -52,8 +52,10 @@ struct HistoryReader {
         let between = log.filter { $0.id > was.id && $0.id < entry.id && $0.kind == .entry }
         let isGapOnly = between.allSatisfy { mark in streams[at] == 0 && truth.receipts[mark.id.sequence]?.lost == true }
         var missing = !between.isEmpty && !isGapOnly
+        // `down` knows what is stored; what was received and lost stands in `gap`.
+        let isDown = entry["marker"] == "down"
         let base = UInt64(epoch) * UInt64(EntryID.sequencesPerEpoch)
-        for skipped in stride(from: was.epoch == epoch ? was.sequence + 1 : 1, to: sequence, by: 1) {
+        for skipped in stride(from: was.epoch == epoch ? was.sequence + 1 : 1, to: sequence, by: 1) where !isDown {
             if let receipt = truth.receipts[base + UInt64(skipped)], receipt.lost, receipt.stream == streams[at] { missing = true }
         }
         if whole, missing { return ["whole: a reader was told that nothing is missing before \(entry.id) on stream \(streams[at])"] }

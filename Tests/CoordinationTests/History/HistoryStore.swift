@@ -176,6 +176,11 @@ final class RedisHistoryStore: HistoryStore {
         for (key, dump) in saved { _ = try await send(["RESTORE", key, "0", dump]) }
     }
 
+    func reset() async throws {
+        saved = []
+        try await restore()
+    }
+
     static func hash(_ reply: RedisValue) -> [String: String] {
         let values = reply.array ?? []
         var fields: [String: String] = [:]

@@ -25,6 +25,7 @@ final class RandomHistory {
     private(set) var rollbacks = 0
     private var record: [String: String] = [:]
     private var saved: (lineage: HistoryLineage, highestEpoch: Int)?
+    private var highestEpochPutBack = 0
     private var sent: [Sent] = []
     private var payloads = 0
 
@@ -125,11 +126,13 @@ final class RandomHistory {
 
     private func disturb() async throws {
         switch random.number(0...11) {
-        case 0...2: crash(random.number(0...2))
-        case 3, 4:
-            // Two faults that lose every acquisition made from one record may use a number twice (non-guarantee 5): remember a new one first.
-            try await store.save()
-            saved = (lineage, truth.highestEpoch)
+        case 0...2:
+            crash(random.number(0...2))
+            // A supervisor sweeps over feeds whose holder it does not know.
+            if random.chance(50), let gone = dead.sorted(by: { $0.text < $1.text }).randomElement(using: &random) {
+                try await release(0, .dead(gone))
+            }
+        case 3, 4: try await save()
         case 5, 6: try await putBack()
         case 7, 8: try await deleteRecord()
         case 9: try await deleteStream(random.number(0...5))
@@ -145,11 +148,19 @@ final class RandomHistory {
         workers[index].crash(random: random.next())
     }
 
+    private func save() async throws {
+        // Two faults in a row that lose every acquisition made from one record may use a number twice (non-guarantee 5).
+        guard truth.highestEpoch > highestEpochPutBack else { return }
+        try await store.save()
+        saved = (lineage, truth.highestEpoch)
+    }
+
     private func putBack() async throws {
         guard let saved, truth.highestEpoch - saved.highestEpoch < 90 else { return }
         try await store.restore()
         lineage = saved.lineage
         self.saved = nil
+        highestEpochPutBack = truth.highestEpoch
         server += 1
         rollbacks += 1
         // A failover takes longer than ids may lead the clock.
@@ -386,8 +397,13 @@ final class RandomHistory {
         let call = DisconnectCall(
             feed: feed, token: worker.token, first: worker.packets.count + 1, hard: hard, delayMilliseconds: random.number(0...200),
             paceMilliseconds: pace, reason: "test")
+        // A failover that loses the disconnect alone.
+        let isLost = random.chance(10)
+        if isLost { try await save() }
         switch try await perform(call, token: worker.token) {
-        case .ended: workers[index].state = .waiting
+        case .ended:
+            workers[index].state = .waiting
+            if isLost { try await putBack() }
         case .gap(let next): workers[index].next = next
         case .refused, nil: break
         case .fenced: try await doubt(index)

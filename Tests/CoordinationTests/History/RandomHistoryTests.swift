@@ -11,14 +11,14 @@ struct RandomHistoryTests {
         ProcessInfo.processInfo.environment[name].flatMap { Int($0) } ?? fallback
     }
 
-    private static let steps = setting("COLONY_HISTORY_STEPS", 1200)
+    private static let steps = setting("COLONY_HISTORY_STEPS", 1000)
     private static let seed = UInt64(setting("COLONY_HISTORY_SEED", Int.random(in: 1...1_000_000_000)))
 
     private func runs(_ fallback: Int) -> Range<UInt64> { Self.seed..<(Self.seed + UInt64(Self.setting("COLONY_HISTORY_RUNS", fallback))) }
 
     @Test func theFunctionsKeepEveryInvariantUnderFaultsOnARealServer() async throws {
         var replies: [String: Int] = [:]
-        for seed in runs(4) {
+        for seed in runs(2) {
             let history = try await onRedis(.clocked, seed: seed, steps: Self.steps)
             #expect(history.faults == [], "COLONY_HISTORY_SEED=\(seed), \(Self.steps) steps")
             replies.merge(history.replies) { $0 + $1 }
@@ -46,7 +46,7 @@ struct RandomHistoryTests {
         ] {
             #expect(replies[kind] ?? 0 > 0, "no history reached '\(kind)' (seed \(Self.seed))")
         }
-        #expect(readers.delivered > 10_000 && readers.notWhole > 0, "\(readers)")
+        #expect(readers.delivered > 5000 && readers.notWhole > 0, "\(readers)")
     }
 
     struct Mutation: Sendable, CustomTestStringConvertible {
@@ -75,7 +75,7 @@ struct RandomHistoryTests {
             expected: ["S6"]),
         Mutation(
             testDescription: "resume looks at the record alone",
-            replacements: [("if top and top.epoch > epoch then return { '0', 'FENCED' } end", "")], expected: ["S"]),
+            replacements: [("if top and top.epoch > epoch then return { '0', 'FENCED' } end", "")], expected: ["S10"]),
         Mutation(
             testDescription: "takeover of a live holder is no disconnect",
             replacements: [
@@ -91,14 +91,20 @@ struct RandomHistoryTests {
             source = source.replacing(old, with: new)
         }
         let mutant = FunctionLibrary(name: "mutant1", source: source.replacing("colony1", with: "mutant1"))
-        for seed in Self.seed..<(Self.seed + 60) {
-            let history = try await onRedis(mutant, seed: seed, steps: 1000)
-            guard let fault = history.faults.first else { continue }
-            let isExpected = mutation.expected.contains { fault.contains(": \($0)") }
-            #expect(isExpected, "seed \(seed): \(fault)")
-            return
+        try await withRedis { redis in
+            let store = RedisHistoryStore(try await redis.connect())
+            try await mutant.load(on: store.connection)
+            for seed in Self.seed..<(Self.seed + 60) {
+                try await store.reset()
+                let history = RandomHistory(on: store, library: mutant, seed: seed)
+                try await history.run(steps: 500)
+                guard let fault = history.faults.first else { continue }
+                let isExpected = mutation.expected.contains { fault.contains(": \($0)") }
+                #expect(isExpected, "seed \(seed): \(fault)")
+                return
+            }
+            Issue.record("not caught in 60 histories from seed \(Self.seed)")
         }
-        Issue.record("not caught in 60 histories from seed \(Self.seed)")
     }
 
     private func onRedis(_ library: FunctionLibrary, seed: UInt64, steps: Int) async throws -> RandomHistory {
