@@ -368,11 +368,15 @@ package final class FeedRunner {
 
     private func resumeReading() {
         guard let socket else { return }
-        if subscriptionsGeneration != generation {
-            subscriptionsGeneration = generation
-            perform(subscriptions.connected(generation: generation, urlTopics: urlTopics, now: .now()))
-        }
+        if !configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
         socket.isReading = true
+    }
+
+    /// Once per connection: at once, or behind the exchange's greeting where it wants that.
+    private func subscribe() {
+        guard subscriptionsGeneration != generation else { return }
+        subscriptionsGeneration = generation
+        perform(subscriptions.connected(generation: generation, urlTopics: urlTopics, now: .now()))
     }
 
     private var subscriptionsGeneration = 0
@@ -484,6 +488,10 @@ extension FeedRunner: PublisherOwner {
 }
 
 extension FeedRunner: FeedPathOwner {
+    package func receivedGreeting() {
+        if configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
+    }
+
     package func receivedData() { handle(.dataReceived) }
 
     package func received(firstOf topic: Topic) {

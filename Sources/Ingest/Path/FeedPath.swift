@@ -7,6 +7,8 @@ package import WebSocketClient
 package protocol FeedPathOwner: AnyObject {
     /// The first packet on this connection.
     func receivedData()
+    /// The first greeting or heartbeat on this connection.
+    func receivedGreeting()
     /// The first packet of a stream on this connection.
     func received(firstOf topic: Topic)
     func received(_ answer: Acknowledgement)
@@ -45,6 +47,7 @@ package final class FeedPath: WebSocketDelegate {
     package private(set) var malformed = 0
     /// The last message that was no packet, for reports: at most 1,000 bytes.
     package private(set) var lastReceived = ""
+    private var isGreeted = false
     /// False once the connection is being given up: what still arrives belongs to no epoch.
     package var isActive = true
     private let maximumStreams = 100_000
@@ -110,6 +113,10 @@ package final class FeedPath: WebSocketDelegate {
             packet(0, message)
         case .heartbeat:
             note(message)
+            if !isGreeted {
+                isGreeted = true
+                owner.receivedGreeting()
+            }
         case .reply(let answer):
             note(message)
             owner.owes(answer)

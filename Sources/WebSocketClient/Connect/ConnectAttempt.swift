@@ -18,6 +18,8 @@ public final class WebSocketConnectAttempt {
     private var stage = ConnectStage.resolve
     private var socket: SocketHandler?
     private var name = ""
+    /// A REST call instead of an upgrade.
+    var call: HTTPCall.Pending?
 
     init(
         _ configuration: WebSocketConfiguration,
@@ -129,6 +131,14 @@ public final class WebSocketConnectAttempt {
         socket?.reset()
         socket = nil
         completion(.failure(error))
+    }
+
+    /// A REST call was answered.
+    func answered(_ body: [UInt8]) {
+        guard let call, finish() != nil else { return }
+        socket?.reset()
+        socket = nil
+        call.completion(body)
     }
 
     /// The upgrade is accepted: puts the frame handler in place, tells the caller, then hands on what came behind the answer.

@@ -19,6 +19,8 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         case upgrade(HTTPHeadReader)
         /// The server said no and says why.
         case refused(UpgradeResponse, RefusedBody)
+        /// A REST call was accepted; its answer comes in.
+        case answer(AnswerBody)
         case over
     }
 
@@ -95,7 +97,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func beginUpgrade(_ context: ChannelHandlerContext) {
         attempt.entered(.upgrade)
         phase = .upgrade(HTTPHeadReader())
-        send(context, plan.request.bytes)
+        send(context, attempt.call?.bytes(to: plan.url) ?? plan.request.bytes)
     }
 
     // MARK: Events
@@ -106,7 +108,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
             switch phase {
             case .proxyTLS: try beginTunnel(context)
             case .tls: beginUpgrade(context)
-            case .idle, .httpTunnel, .socks, .upgrade, .refused, .over: break
+            case .idle, .httpTunnel, .socks, .upgrade, .refused, .answer, .over: break
             }
         }
     }
@@ -136,6 +138,9 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
             buffer.withUnsafeReadableBytes { body.take($0) }
             phase = .refused(response, body)
             if body.isComplete { throw refusal(response, body) }
+        case .answer(var body):
+            buffer.withUnsafeReadableBytes { body.take($0) }
+            try takeAnswerBody(body)
         case .idle, .proxyTLS, .tls, .over:
             break
         }
@@ -165,7 +170,22 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
+    private func takeAnswerBody(_ body: AnswerBody) throws(WebSocketConnectError) {
+        guard !body.isTooLong else {
+            throw WebSocketConnectError(.badUpgrade, "\(plan.name): the answer is longer than \(HTTPCall.maxBodyBytes) bytes")
+        }
+        phase = .answer(body)
+        guard body.isComplete else { return }
+        phase = .over
+        attempt.answered(body.plain)
+    }
+
     private func judge(_ response: UpgradeResponse, _ rest: ByteBuffer, _ context: ChannelHandlerContext) throws(WebSocketConnectError) {
+        if attempt.call != nil, (200..<300).contains(response.head.status) {
+            var body = AnswerBody(response.head)
+            rest.withUnsafeReadableBytes { body.take($0) }
+            return try takeAnswerBody(body)
+        }
         switch try response.judge(key: plan.request.key, offer: plan.offer, protocols: plan.protocols, peer: plan.name) {
         case .accepted(let agreement):
             phase = .over
@@ -201,6 +221,10 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func end(_ why: String) {
         finishRefusal()
+        if case .answer(let body) = phase, body.endsWithConnection {
+            phase = .over
+            return attempt.answered(body.plain)
+        }
         guard !isOver else { return }
         phase = .over
         let code: WebSocketConnectError.Code =
