@@ -42,6 +42,10 @@ package final class FeedRunner {
     private var reason = ""
     private var finishedMalformed = 0
     private var sweeps = 0
+    /// Nothing may be received: no epoch yet, or a disconnect is being asked for.
+    private var isPausedByMachine = false
+    /// Redis is behind.
+    private var isPausedByPressure = false
     /// When a disconnect of this feed was last admitted, as far as this worker knows.
     private var admittedAt: LocalTime?
 
@@ -153,7 +157,8 @@ package final class FeedRunner {
                     path.lastReceived(topic).map { LocalTime(nanoseconds: $0) }
                 })
         }
-        guard var keepAlive else { return }
+        // What is not read cannot be missed.
+        guard !isPausedByPressure, var keepAlive else { return }
         let verdict = keepAlive.check(
             now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame),
             lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
@@ -200,7 +205,9 @@ package final class FeedRunner {
             saw(epoch)
             clockRead(redisMilliseconds: redisNow, at: .now())
             publisher.renumber(Token(incarnation: incarnation, epoch: epoch), lastMilliseconds: lastMilliseconds)
-        case .pauseReading: socket?.isReading = false
+        case .pauseReading:
+            isPausedByMachine = true
+            applyReading()
         case .resumeReading: resumeReading()
         case .closeSocket(let reason): closeSocket(reason: reason, within: .milliseconds(100))
         case .closeSocketBy(let time, let reason):
@@ -345,8 +352,9 @@ package final class FeedRunner {
             attempt = nil
             switch result {
             case .success(let socket):
-                socket.isReading = false
                 self.socket = socket
+                isPausedByMachine = true
+                applyReading()
                 self.path = path
                 reason = ""
                 keepAlive = KeepAlive(
@@ -367,10 +375,13 @@ package final class FeedRunner {
     }
 
     private func resumeReading() {
-        guard let socket else { return }
+        guard socket != nil else { return }
         if !configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
-        socket.isReading = true
+        isPausedByMachine = false
+        applyReading()
     }
+
+    private func applyReading() { socket?.isReading = !isPausedByMachine && !isPausedByPressure }
 
     /// Once per connection: at once, or behind the exchange's greeting where it wants that.
     private func subscribe() {
@@ -485,6 +496,17 @@ extension FeedRunner: RedisLinkUser {
 extension FeedRunner: PublisherOwner {
     package func publishFenced() { handle(.publishFenced) }
     package func publishDisordered(topMilliseconds: Int64) { handle(.publishDisordered(topMilliseconds: topMilliseconds)) }
+
+    package func publishPressure(isHigh: Bool) {
+        isPausedByPressure = isHigh
+        path?.readingPaused(isHigh)
+        applyReading()
+    }
+
+    package func publishOverflowed() {
+        // An order book is better off with a fresh snapshot than with a hole.
+        if configuration.overflow == .close { endSocket(reason: "buffer full while Redis was away") }
+    }
 }
 
 extension FeedRunner: FeedPathOwner {
