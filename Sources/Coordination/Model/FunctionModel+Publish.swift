@@ -25,6 +25,8 @@ extension FunctionModel {
         }
         if tail.id.milliseconds < head.id.milliseconds { return Self.reply("0", "ORDER", String(cursor), head.id.description) }
 
+        if packets.contains(where: { $0.stream.isEmpty }) { throw Self.error("BADARG a stream number is none of the call's streams") }
+
         let opened = packets.filter { $0.previous == "0" && $0.stream != call.keys[1] }
         let blocking = opened.compactMap { packet in top(packet.stream).flatMap { $0 >= packet.id ? $0 : nil } }
         if let highest = blocking.max() { return Self.reply("0", "ORDER", String(cursor), highest.description) }
@@ -62,6 +64,7 @@ extension FunctionModel {
     }
 
     private struct Packet {
+        /// Empty for a number that is none of the call's streams.
         var stream: String
         var maximumLength: Int
         var id: StreamID
@@ -74,14 +77,12 @@ extension FunctionModel {
         var packets: [Packet] = []
         for at in stride(from: call.keys.count + 5 * count, to: call.values.count, by: 5) {
             let number = Int(try call.number(at))
-            guard number >= 0, number + 3 <= call.keys.count else {
-                throw Self.error("BADARG stream number \(number) is none of the call's streams")
-            }
+            let isKnown = number >= 0 && number + 3 <= call.keys.count
             guard let id = StreamID(call.values[at + 1]) else { throw Self.error("BADID \(call.values[at + 1])") }
             packets.append(
                 Packet(
-                    stream: number == 0 ? call.keys[1] : call.keys[number + 2],
-                    maximumLength: Int(try call.number(number == 0 ? 2 : number + 2)), id: id, time: call.values[at + 2],
+                    stream: !isKnown ? "" : number == 0 ? call.keys[1] : call.keys[number + 2],
+                    maximumLength: isKnown ? Int(try call.number(number == 0 ? 2 : number + 2)) : 0, id: id, time: call.values[at + 2],
                     previous: call.values[at + 3], data: call.values[at + 4]))
         }
         return packets
