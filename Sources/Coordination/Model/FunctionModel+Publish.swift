@@ -30,21 +30,21 @@ extension FunctionModel {
         let opened = packets.filter { $0.previous == "0" && $0.stream != call.keys[1] }
         let blocking = opened.compactMap { packet in top(packet.stream).flatMap { $0 >= packet.id ? $0 : nil } }
         if let highest = blocking.max() { return Self.reply("0", "ORDER", String(cursor), highest.description) }
-        let after = Dictionary(uniqueKeysWithValues: opened.map { ($0.id, top($0.stream) ?? .zero) })
+        let after = packets.map { $0.previous == "0" && $0.stream != call.keys[1] ? top($0.stream) ?? .zero : nil }
         for packet in opened { hashes[call.keys[2], default: [:]][packet.stream] = String(epoch) }
         return append(packets, after: after, to: call, &record, from: cursor)
     }
 
     private mutating func append(
-        _ packets: [Packet], after: [StreamID: StreamID], to call: Arguments, _ record: inout RecordModel, from cursor: Int64
+        _ packets: [Packet], after: [StreamID?], to call: Arguments, _ record: inout RecordModel, from cursor: Int64
     ) -> RedisValue {
         var next = cursor
         var refused: String?
-        for packet in packets {
+        for (packet, after) in zip(packets, after) {
             var fields = [
                 StreamModel.Field("time", packet.time), StreamModel.Field("prev", packet.previous), StreamModel.Field("data", packet.data),
             ]
-            if let after = after[packet.id] { fields.append(StreamModel.Field("after", after.description)) }
+            if let after { fields.append(StreamModel.Field("after", after.description)) }
             let appended = streams[packet.stream, default: StreamModel()].append(
                 StreamModel.Entry(id: packet.id, fields: fields), maximumLength: packet.maximumLength)
             guard appended else {
