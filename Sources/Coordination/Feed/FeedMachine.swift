@@ -220,7 +220,8 @@ public struct FeedMachine: Sendable {
     }
 
     private mutating func observe(
-        _ record: LeaseObservation?, _ connection: Int, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+        _ record: LeaseObservation?, _ connection: Int, _ now: LocalTime, _ random: inout some RandomNumberGenerator,
+        _ actions: inout [Action]
     ) {
         guard case .watching(var watching) = state else { return }
         guard let record else {

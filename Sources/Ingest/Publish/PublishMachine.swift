@@ -130,7 +130,9 @@ public struct PublishMachine {
     /// Bytes that are not stored yet.
     package var unstoredBytes: Int {
         let stored: Int =
-            if acknowledged > 0 { entries[acknowledged - 1].endOffset } else { entries.first.map { $0.endOffset - $0.bytes } ?? sealedBytes }
+            if acknowledged > 0 { entries[acknowledged - 1].endOffset } else {
+                entries.first.map { $0.endOffset - $0.bytes } ?? sealedBytes
+            }
         return sealedBytes - stored + (open?.bytes ?? 0)
     }
 

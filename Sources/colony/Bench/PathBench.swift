@@ -128,7 +128,8 @@ struct PathBench: Sendable {
         let packets = packets
         let outcome = try await Subprocess.run(
             .path(FilePath(ProcessInformation.executable)),
-            arguments: ["worker", "--single", "--name", "bench", "--config", file, "--log-level", "warning"], input: .none, output: .sequence,
+            arguments: ["worker", "--single", "--name", "bench", "--config", file, "--log-level", "warning"], input: .none,
+            output: .sequence,
             error: .currentStandardError
         ) { execution in
             let pid = execution.processIdentifier.value
