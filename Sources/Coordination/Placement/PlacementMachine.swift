@@ -58,6 +58,8 @@ public struct PlacementMachine: Sendable {
     private var reserved: Set<FeedName> = []
     var moving: Set<FeedName> = []
     private var places: [FeedName: Place] = [:]
+    /// The room with which all feeds were ranked last.
+    private var placedRoom: Int?
     private var isDraining = false
     // What was read, and what is to be read.
     private var members: [Member] = []
@@ -149,24 +151,23 @@ public struct PlacementMachine: Sendable {
 
     public mutating func claimFailed(_ feed: FeedName, now: LocalTime) -> [Action] {
         guard reserved.remove(feed) != nil else { return [] }
+        loadChanged(feed)
         return finish(now: now)
     }
 
     /// The feed is held from now on.
     public mutating func took(_ feed: FeedName, now: LocalTime) -> [Action] {
-        let had = room
         reserved.remove(feed)
         held[feed] = now
-        loadChanged(feed, from: had)
+        loadChanged(feed)
         return finish(now: now)
     }
 
     /// The feed is no longer held.
     public mutating func gaveUp(_ feed: FeedName, now: LocalTime) -> [Action] {
         moving.remove(feed)
-        let had = room
         guard held.removeValue(forKey: feed) != nil else { return [] }
-        loadChanged(feed, from: had)
+        loadChanged(feed)
         return finish(now: now)
     }
 
@@ -183,7 +184,10 @@ public struct PlacementMachine: Sendable {
     /// that is, whether its last admitted disconnect is at least one pace ago on Redis' clock; it is asked about held feeds only.
     public mutating func woken(now: LocalTime, isPaceFree: (FeedName) -> Bool) -> [Action] {
         if let at = wakeAt, at <= now { wakeAt = nil }
-        if let countedAt, firstSeen.values.contains(where: { $0 + settings.settle > countedAt && $0 + settings.settle <= now }) {
+        // With a list that is known to be old nobody is let in: the reading that is due does it.
+        if readVersion == wantedVersion, let countedAt,
+            firstSeen.values.contains(where: { $0 + settings.settle > countedAt && $0 + settings.settle <= now })
+        {
             count(now: now)
             place()
         }
@@ -212,13 +216,14 @@ public struct PlacementMachine: Sendable {
         load + weight <= cap || (weight > 1 && Double(load) < mean)
     }
 
-    /// Who counts: ready and settled. Sets caps and means.
+    /// Who counts for ranks: ready and settled. Sets caps and means.
     private mutating func count(now: LocalTime) {
         countedAt = now
         let settled = members.filter { member in
             member.state == .ready && (firstSeen[member.name].map { now - $0 >= settings.settle } ?? false)
         }
-        let weights = settled.reduce(0) { $0 + $1.weight }
+        // Those that are about to count already lower the caps: workers that start together must not let the first of them take everything.
+        let weights = members.filter { $0.state == .ready }.reduce(0) { $0 + $1.weight }
         let since = Dictionary(uniqueKeysWithValues: zip(candidates.map(\.name), others.map(\.belowMeanSince)))
         me = settled.first { $0.name == name }
         own = Rendezvous.Candidate(name: name, weight: me?.weight ?? 1)
@@ -240,6 +245,7 @@ public struct PlacementMachine: Sendable {
     /// Ranks every feed anew and tells what has changed.
     private mutating func place() {
         let load = load
+        placedRoom = room
         for feed in feeds.keys.sorted() { place(feed, load: load) }
     }
 
@@ -252,8 +258,8 @@ public struct PlacementMachine: Sendable {
     }
 
     /// Only near the cap does one feed more or less decide about the others.
-    private mutating func loadChanged(_ feed: FeedName, from had: Int?) {
-        if had == room { place(feed, load: load) } else { place() }
+    private mutating func loadChanged(_ feed: FeedName) {
+        if placedRoom == room { place(feed, load: load) } else { place() }
     }
 
     private func ranked(_ feed: FeedName, _ entry: Entry, load: Int) -> Place? {
@@ -261,7 +267,7 @@ public struct PlacementMachine: Sendable {
         let rank: Int?
         if held[feed] != nil {
             rank = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: .max) { _ in true }
-        } else if Self.fits(entry.weight, load: load, cap: cap, mean: mean) {
+        } else if reserved.contains(feed) || Self.fits(entry.weight, load: load, cap: cap, mean: mean) {
             rank = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: 2) { index in
                 let other = others[index]
                 return Self.fits(entry.weight, load: other.load, cap: other.cap, mean: other.mean)
@@ -287,8 +293,8 @@ public struct PlacementMachine: Sendable {
         }
         let settling = firstSeen.values.map { $0 + settings.settle }.filter { $0 > now }
         let times = settling + [isReading ? nil : nextRead, nextShedding(now: now)].compactMap { $0 }.filter { $0 > now }
-        // An earlier wake-up stands: it comes to the same.
-        if let at = times.min(), wakeAt.map({ $0 <= now || $0 > at }) ?? true {
+        // An earlier wake-up stands until it has come, so that no other verb puts it off.
+        if let at = times.min(), wakeAt.map({ $0 > at }) ?? true {
             wakeAt = at
             actions.append(.wake(at))
         }
