@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every model and every mutation, prints one line each, and fails if one of them does not do what is expected.
-# Needs spin and a C compiler; under a minute and a half on one core. `./run.sh pace drain` runs only those.
+# Needs spin and a C compiler; about two minutes of one core. `./run.sh pace drain` runs only those.
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d) || exit 2
 trap 'rm -rf "$work"' EXIT INT TERM

@@ -16,7 +16,7 @@ public struct PlacementSettings: Sendable, Hashable {
     public var claimStagger: Duration
 
     public init(
-        capFactor: Double = 1.10, settle: Duration = .seconds(3), round: Duration = .seconds(60), roundCap: Duration = .seconds(960),
+        capFactor: Double = 1.10, settle: Duration = .seconds(3), round: Duration = .seconds(60), roundCap: Duration = .seconds(240),
         minimumResidence: Duration = .seconds(600), patience: Duration = .seconds(30), claimStagger: Duration = .milliseconds(150)
     ) {
         self.capFactor = capFactor
