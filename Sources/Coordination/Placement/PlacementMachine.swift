@@ -1,5 +1,5 @@
-/// Decides which feeds this worker watches and which it gives away, from the same inputs as all others: members, catalogue, weights. There is no leader; the
-/// lease is the only authority. Pure: time comes in, actions go out.
+/// Decides which feeds this worker watches and which it gives away, from the same inputs as all others: members, catalogue, weights. There
+/// is no leader; the lease is the only authority. Pure: time comes in, actions go out.
 public struct PlacementMachine: Sendable {
     /// A feed's place at this worker.
     public struct Place: Sendable, Hashable {
@@ -180,8 +180,8 @@ public struct PlacementMachine: Sendable {
 
     // MARK: Time
 
-    /// The time of the last `.wake` has come; early calls do no harm. `isPaceFree` tells whether the admission of a feed's budget group is free,
-    /// that is, whether its last admitted disconnect is at least one pace ago on Redis' clock; it is asked about held feeds only.
+    /// The time of the last `.wake` has come; early calls do no harm. `isPaceFree` tells whether the admission of a feed's budget group is
+    /// free, that is, whether its last admitted disconnect is at least one pace ago on Redis' clock; it is asked about held feeds only.
     public mutating func woken(now: LocalTime, isPaceFree: (FeedName) -> Bool) -> [Action] {
         if let at = wakeAt, at <= now { wakeAt = nil }
         // With a list that is known to be old nobody is let in: the reading that is due does it.
@@ -195,7 +195,8 @@ public struct PlacementMachine: Sendable {
         return finish(now: now)
     }
 
-    /// `rebalance --now`: gives away at once what is above the fair share, without waiting for rounds, residence or patience; never against the pace.
+    /// `rebalance --now`: gives away at once what is above the fair share, without waiting for rounds, residence or patience; never
+    /// against the pace.
     public mutating func rebalance(now: LocalTime, isPaceFree: (FeedName) -> Bool) -> [Action] {
         if !isDraining { shedAll(now: now, isPaceFree: isPaceFree) }
         return finish(now: now)
@@ -210,8 +211,8 @@ public struct PlacementMachine: Sendable {
 
     private func fits(_ feed: FeedName) -> Bool { Self.fits(weight(feed), load: load, cap: cap, mean: mean) }
 
-    /// Below the cap with the feed on top. One heavier than others may find no such place although there is room in all; it may go where the load is below
-    /// the mean, and somebody's always is.
+    /// Below the cap with the feed on top. One heavier than others may find no such place although there is room in all; it may go where
+    /// the load is below the mean, and somebody's always is.
     private static func fits(_ weight: Int, load: Int, cap: Int, mean: Double) -> Bool {
         load + weight <= cap || (weight > 1 && Double(load) < mean)
     }

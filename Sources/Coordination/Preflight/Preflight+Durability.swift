@@ -8,7 +8,8 @@ extension Preflight {
                 found.append(
                     .init(
                         .snapshots, .error,
-                        "stop-writes-on-bgsave-error is yes with snapshots on (save \"\(facts.setting("save") ?? "")\"): a full disk would stop all renewals",
+                        "stop-writes-on-bgsave-error is yes with snapshots on (save \"\(facts.setting("save") ?? "")\"): "
+                            + "a full disk would stop all renewals",
                         "CONFIG SET stop-writes-on-bgsave-error no"))
             }
         } else {
@@ -98,7 +99,8 @@ extension Preflight {
         return found
     }
 
-    /// What the inequalities of the lease must be checked against: the server's own times where they can be read, else the recommended ones.
+    /// What the inequalities of the lease must be checked against: the server's own times where they can be read, else the recommended
+    /// ones.
     ///
     /// `downAfter` is the Sentinels' `down-after-milliseconds` for this master.
     public static func topology(_ facts: PreflightFacts, downAfter: Duration = .seconds(5)) -> LeaseTiming.Topology {

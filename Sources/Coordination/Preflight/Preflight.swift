@@ -1,4 +1,5 @@
-/// Checks what a worker needs of its Redis server before it trusts it, and what `colony doctor` shows. Pure: facts in, findings out, errors first.
+/// Checks what a worker needs of its Redis server before it trusts it, and what `colony doctor` shows. Pure: facts in, findings out,
+/// errors first.
 public enum Preflight {
     /// Commands a worker's user needs besides FCALL's own effects, for `ACL DRYRUN`.
     public static let neededCommands = [
@@ -87,7 +88,8 @@ public enum Preflight {
             found.append(
                 .init(
                     .quota, .error,
-                    "the streams may grow to \(mebibytes(quota)), more than 60 % of maxmemory \(mebibytes(limit)): publishing would be refused",
+                    "the streams may grow to \(mebibytes(quota)), more than 60 % of maxmemory \(mebibytes(limit)): "
+                        + "publishing would be refused",
                     "raise maxmemory or lower retention.maxlen"))
         }
         return found
@@ -115,7 +117,8 @@ public enum Preflight {
             found.append(
                 .init(
                     .nodes, .advice,
-                    "stream nodes are \(bytes) bytes and \(entries.map(String.init) ?? "unknown") entries; trimming and reading work by whole nodes",
+                    "stream nodes are \(bytes) bytes and \(entries.map(String.init) ?? "unknown") entries; "
+                        + "trimming and reading work by whole nodes",
                     "CONFIG SET stream-node-max-bytes 16384, CONFIG SET stream-node-max-entries 0"))
         }
         if let clients = facts.info["connected_clients"].flatMap({ Int64($0) }),

@@ -1,7 +1,8 @@
 import Coordination
 import Testing
 
-/// A whole cluster on one clock: every worker decides for itself from what it has read, at its own moments; a lease goes to the first claimant.
+/// A whole cluster on one clock: every worker decides for itself from what it has read, at its own moments; a lease goes to the first
+/// claimant.
 private struct Cluster {
     var machines: [String: PlacementMachine] = [:]
     var watched: [String: [FeedName: Int]] = [:]
