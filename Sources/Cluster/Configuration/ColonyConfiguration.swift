@@ -10,6 +10,10 @@ public struct ColonyConfiguration: Sendable {
     public var namespace = "colony"
     public var redis = Redis()
     public var lease = LeaseTiming()
+    /// What happens when Redis' settings endanger leases or data.
+    public enum PreflightPolicy: String, Sendable { case warn, strict }
+
+    public var preflight = PreflightPolicy.warn
     /// Off only for debuggers: a stopped process may then keep a websocket beyond its lease.
     public var deadman = true
     public var worker = Worker()
