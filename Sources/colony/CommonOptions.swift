@@ -27,7 +27,13 @@ struct CommonOptions: ParsableArguments {
             guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
                 throw ClusterError(.configuration, "--set '\(setting)' is not key=value")
             }
-            flags[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
+            let key = String(setting[..<equals])
+            if ConfigurationKey.all.contains(where: { $0.name == key && $0.isSecret && key != "redis.url" }) {
+                throw ClusterError(
+                    .configuration, "--set \(key): a secret on a command line can be read by everybody on this host; use the environment "
+                        + "(\(ConfigurationLoader.environmentName(key))) or the configuration file")
+            }
+            flags[key] = String(setting[setting.index(after: equals)...])
         }
         if let redis {
             if let at = redis.firstIndex(of: "@"), redis[..<at].dropFirst(8).contains(":") {

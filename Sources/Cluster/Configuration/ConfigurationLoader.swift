@@ -171,7 +171,8 @@ public struct ConfigurationLoader: Sendable {
         return nil
     }
 
-    static func environmentName(_ key: String) -> String {
+    /// The environment variable of a key.
+    public static func environmentName(_ key: String) -> String {
         "COLONY_" + key.uppercased().map { $0.isLetter || $0.isNumber ? String($0) : "_" }.joined()
     }
 

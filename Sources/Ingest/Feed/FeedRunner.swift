@@ -341,6 +341,9 @@ package final class FeedRunner {
     private func open(url: String, pingInterval: Duration?) {
         var webSocket = configuration.webSocket
         webSocket.url = url
+        if webSocket.roots == .insecure {
+            logger.warning("Certificates of the exchange are not verified (tls.insecure)", metadata: ["url": "\(url)"])
+        }
         let path = FeedPath(configuration: configuration, publisher: publisher, clockOffset: clockOffset, owner: self)
         let profile = configuration.dialect.profile
         let generation = generation

@@ -18,7 +18,6 @@ struct LocalCluster: Sendable {
         var directory: String?
         var logLevel = "info"
         var settings: [String] = []
-        var configFile: String?
         /// Use this Redis instead of an embedded one.
         var externalRedis: String?
         /// Recording to play, by exchange.
@@ -158,7 +157,6 @@ struct LocalCluster: Sendable {
         _ directory: RunDirectory, redis: String, isEmbedded: Bool, exchanges: SimulatedExchanges
     ) throws -> String {
         var lines = ["# Written by `colony up`; gone when it ends."]
-        if let base = options.configFile { lines.append("# Settings of \(base) are not read by `up`; give them with --set.") }
         lines += ["redis:", "  url: \"\(redis)\"", "  direct: \(isEmbedded)"]
         if isEmbedded { lines.append("  embedded_generation: \"\(String(UInt64.random(in: .min ... .max), radix: 16))\"") }
         lines += ["worker:", "  name: worker", "  processes: \(options.workers)", "  state_directory: \"\(directory.path)/state\""]
