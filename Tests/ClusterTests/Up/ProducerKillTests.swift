@@ -1,0 +1,104 @@
+import Cluster
+import Coordination
+import Foundation
+import Glibc
+import RedisClient
+import TestSupport
+import Testing
+
+/// Producers that are killed without warning, under real traffic.
+@Suite struct ProducerKillTests {
+    /// What became of one feed of a killed producer.
+    private struct Takeover: Sendable {
+        var fromRelease: Int64
+        var fromKill: Int64
+    }
+
+    private static let kills = ProcessInfo.processInfo.environment["COLONY_TEST_KILLS"].flatMap { Int($0) } ?? 5
+
+    @Test(.timeLimit(.minutes(60)))
+    func `a killed producer is replaced at once, by one socket, without loss or repetition`() async throws {
+        let settings = [
+            "exchange.pace=0s", "exchange.quarantine=0s", "exchange.connect_delay=0s", "exchange.retention.maxlen=10000000",
+            "exchange.retention.control=10000000",
+        ]
+        let (run, finished) = try await withUp(settings.flatMap { ["--set", $0] }) { cluster in
+            var takeovers: [Takeover] = []
+            var killTimes: [Int64] = []
+            try await cluster.untilReceiving()
+            for round in 0..<Self.kills {
+                let exchange = cluster.exchanges[round % cluster.exchanges.count]
+                killTimes.append(bootNanoseconds())
+                takeovers += try await Self.kill(producerOf: exchange, cluster)
+            }
+            try await cluster.untilReceiving()
+            return (takeovers, killTimes)
+        }
+        let (takeovers, killTimes) = run
+
+        #expect(finished.exit == .code(0), "\(finished.output)")
+        #expect(finished.survivors == [])
+        #expect(takeovers.count >= Self.kills)
+        let fromRelease = Self.median(takeovers.map(\.fromRelease))
+        let fromKill = Self.median(takeovers.map(\.fromKill))
+        print(
+            "takeover after \(Self.kills) kills of producers, \(takeovers.count) feeds: released to acquired median \(fromRelease) ms, "
+                + "maximum \(takeovers.map(\.fromRelease).max() ?? 0) ms; killed to acquired median \(fromKill) ms, "
+                + "maximum \(takeovers.map(\.fromKill).max() ?? 0) ms")
+        #expect(fromRelease <= 2_000)
+        #expect(fromKill <= 2_000)
+
+        // The exchanges' own count, as the summary tells it.
+        #expect(finished.output.components(separatedBy: "at most 1 open at once").count == 4)
+        #expect(finished.truth.filter { $0.kind == .summary }.map(\.mostOpen) == [1, 1, 1])
+        // Only the killed may have left their sockets without a close frame, and only when they were killed.
+        let torn = finished.truth.filter { $0.kind == .close && $0.cause != "client" }
+        for close in torn {
+            #expect(killTimes.contains { close.boot > $0 && close.boot - $0 < 10_000_000_000 }, "\(close)")
+        }
+        #expect(torn.count == takeovers.count)
+        let violations = TruthChecker.violations(
+            truth: finished.truth, feeds: finished.feeds, killed: Set(torn.map(\.socket)), closing: .milliseconds(100))
+        #expect(violations.isEmpty, "\(violations.count) violations: \(violations.prefix(10))")
+    }
+
+    /// Kills the process that produces `exchange`, and waits for the successors of all its feeds.
+    private static func kill(producerOf exchange: String, _ cluster: RunningCluster) async throws -> [Takeover] {
+        // Somebody must be there to take over: after many kills the supervisor waits longer before it starts a worker again.
+        let status = try await eventually("all feeds were received and a second worker was ready", within: .seconds(90)) {
+            let status = try await cluster.untilReceiving()
+            let ready = status.workers.filter { $0.state == "ready" && $0.beatAgeMilliseconds < 2_000 }
+            return ready.count >= 2 ? status : nil
+        }
+        let holder = try #require(status.feeds.first { $0.feed == exchange }).holder
+        let worker = try #require(status.workers.first { $0.id == holder })
+        let lost = status.feeds.filter { $0.holder == holder }
+        let family = ProcessIdentity.descendants(of: cluster.process.pid)
+        let victim = try #require(family.first { Int($0.pid) == worker.pid })
+
+        var logs: [(feed: ClusterStatus.Feed, log: EventLog, end: String, connection: RedisConnection)] = []
+        defer { for entry in logs { entry.connection.close() } }
+        for feed in lost {
+            let connection = try await cluster.connect()
+            let log = EventLog(feed.exchange, keys: cluster.keys, on: connection)
+            logs.append((feed, log, try await log.end(), connection))
+        }
+        let killedAt = wallMilliseconds()
+        victim.signal(SIGKILL)
+
+        var takeovers: [Takeover] = []
+        for (feed, log, end, _) in logs {
+            let events = try await log.next(after: end) { ["acquired", "taken_over"].contains($0.event) }
+            let acquired = try #require(events.last)
+            #expect(acquired.worker != holder)
+            #expect(acquired.epoch > feed.epoch)
+            let released = try #require(events.first { $0.event == "released" }, "\(feed.feed): \(events)")
+            takeovers.append(Takeover(fromRelease: acquired.at - released.at, fromKill: acquired.at - killedAt))
+        }
+        return takeovers
+    }
+
+    private static func median(_ values: [Int64]) -> Int64 {
+        values.isEmpty ? .max : values.sorted()[values.count / 2]
+    }
+}
