@@ -18,6 +18,9 @@ struct FeedDump: Sendable, Equatable {
         /// On the feed's control stream: acknowledgements, heartbeats, status messages.
         var isControl: Bool
         var payload: [UInt8] = []
+
+        /// An answer to a request: on the control stream, or the book that Huobi sends when asked, which opens its data stream.
+        var isAnswer: Bool { isControl || String(decoding: payload, as: UTF8.self).contains(#""rep":"market."#) }
     }
 
     struct Mark: Sendable, Equatable {

@@ -23,14 +23,16 @@ enum TruthChecker {
 
     /// - Parameters:
     ///   - killed: sockets whose owner was killed: the end of what they sent may be missing, but nothing before a packet that is stored.
+    ///   - isAnswer: tells answers to requests from pushed data; the record lists the latter only.
     ///   - closing: what a socket's owner need not have taken any more: packets sent so long before the exchange saw the close frame.
     static func violations(
-        truth: [TruthLine], feeds: [FeedDump], killed: Set<UInt64> = [], closing slack: Duration = .zero
+        truth: [TruthLine], feeds: [FeedDump], killed: Set<UInt64> = [], closing slack: Duration = .zero,
+        isAnswer: (FeedDump.Packet) -> Bool = { $0.isControl }
     ) -> [Violation] {
         var found = overlaps(truth)
         for feed in feeds {
             let lines = truth.filter { $0.exchange == feed.exchange }
-            found += packets(lines, feed, killed: killed, slack: slack)
+            found += packets(lines, feed, killed: killed, slack: slack, isAnswer: isAnswer)
             found += sequences(feed)
             found += chains(feed)
         }
@@ -56,15 +58,16 @@ enum TruthChecker {
 
     // MARK: Packets
 
-    private static func packets(_ lines: [TruthLine], _ feed: FeedDump, killed: Set<UInt64>, slack: Duration) -> [Violation] {
+    private static func packets(
+        _ lines: [TruthLine], _ feed: FeedDump, killed: Set<UInt64>, slack: Duration, isAnswer: (FeedDump.Packet) -> Bool
+    ) -> [Violation] {
         var sent: [String: Int] = [:]
         for line in lines where line.kind == .packet { sent[line.hash, default: 0] += 1 }
         var stored: [String: [Int]] = [:]
         var found: [Violation] = []
         for (position, packet) in feed.packets.enumerated() {
             if sent[packet.hash] == nil {
-                // Answers and heartbeats are no packets of the record; they live on the control stream.
-                if !packet.isControl { found.append(.neverSent(exchange: feed.exchange, hash: packet.hash)) }
+                if !isAnswer(packet) { found.append(.neverSent(exchange: feed.exchange, hash: packet.hash)) }
             } else {
                 stored[packet.hash, default: []].append(position)
             }

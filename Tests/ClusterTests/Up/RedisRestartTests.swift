@@ -34,7 +34,8 @@ import Testing
         #expect(opened.map(\.exchange).sorted() == RunningCluster.allExchanges)
         #expect(finished.truth.filter { $0.kind == .close }.map(\.cause) == ["client", "client", "client"])
         #expect(finished.feeds.flatMap(\.marks).filter { $0.kind == "gap" } == [])
-        let violations = TruthChecker.violations(truth: finished.truth, feeds: finished.feeds, closing: .milliseconds(100))
+        let violations = TruthChecker.violations(
+            truth: finished.truth, feeds: finished.feeds, closing: .milliseconds(100), isAnswer: \.isAnswer)
         #expect(violations.isEmpty, "\(violations.count) violations: \(violations.prefix(10))")
     }
 

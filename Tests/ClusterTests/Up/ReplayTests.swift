@@ -39,8 +39,9 @@ import Testing
             for message in session.messages {
                 if let stream = message.stream { expected[prefix + stream, default: []].append(message.payload) }
             }
+            let pushed = feed.packets.filter { !$0.isAnswer }
             var stored: [String: [[UInt8]]] = [:]
-            for packet in feed.packets where !packet.isControl { stored[packet.stream, default: []].append(packet.payload) }
+            for packet in pushed { stored[packet.stream, default: []].append(packet.payload) }
             #expect(expected.values.reduce(0) { $0 + $1.count } > 300)
             #expect(stored.keys.filter { expected[$0] == nil } == [], "streams that nothing was recorded for")
             for (stream, payloads) in expected.sorted(by: { $0.key < $1.key }) {
@@ -50,7 +51,7 @@ import Testing
             }
             // Over all streams too, the order is that of arrival.
             let all = session.messages.filter { $0.stream != nil }.map(\.payload)
-            let isSameOrder = feed.packets.filter { !$0.isControl }.map(\.payload) == all
+            let isSameOrder = pushed.map(\.payload) == all
             #expect(isSameOrder, "the packets of \(session.exchange) are stored in another order than recorded")
         }
     }
