@@ -5,7 +5,7 @@ internal import NIOCore
 /// Throws `TestFailure` after `limit`, with what was awaited and the last error of `probe`, if any; errors before that count as "not yet".
 @discardableResult
 package func eventually<Answer: Sendable>(
-    _ what: String, within limit: Duration = .seconds(30), every interval: Duration = .milliseconds(50),
+    _ what: @autoclosure () -> String, within limit: Duration = .seconds(30), every interval: Duration = .milliseconds(50),
     isolation: isolated (any Actor)? = #isolation, _ probe: () async throws -> Answer?
 ) async throws -> Answer {
     let deadline = ContinuousClock.now + limit
@@ -20,7 +20,7 @@ package func eventually<Answer: Sendable>(
             lastError = error
         }
         guard ContinuousClock.now < deadline else {
-            throw TestFailure("\(limit) passed before \(what)" + (lastError.map { "; the last look failed: \($0)" } ?? ""))
+            throw TestFailure("\(limit) passed before \(what())" + (lastError.map { "; the last look failed: \($0)" } ?? ""))
         }
         try await Task.sleep(for: interval)
     }

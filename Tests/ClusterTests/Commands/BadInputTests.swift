@@ -101,6 +101,18 @@ import Testing
         }
     }
 
+    @Test(
+        .timeLimit(.minutes(1)),
+        arguments: [["worker"], ["status"], ["tail", "binance"], ["subscribe", "binance", "trade", "BTCUSDT"]])
+    func `a user without the rights is told which`(_ arguments: [String]) async throws {
+        try await withRedis(.init(users: ["weak on >secret ~* &* +@connection +info +time"])) { redis in
+            let outcome = try await ColonyProgram.run(
+                arguments + ["--redis", "redis://127.0.0.1:\(redis.port)"],
+                environment: ["COLONY_REDIS_USERNAME": "weak", "COLONY_REDIS_PASSWORD": "secret"])
+            expectComplaint(78, ["NOPERM", "ACL"], outcome)
+        }
+    }
+
     @Test(.timeLimit(.minutes(1)))
     func `a Redis that is too old is told with its version`() async throws {
         let server = try await OldRedis.start(version: "6.2.0")
@@ -128,6 +140,12 @@ import Testing
             let outcome = try await cluster.run(["worker", "--single"])
             expectComplaint(73, ["'light'", String(owner)], outcome)
         }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a directory that cannot be made is told`() async throws {
+        let arguments = ["up", "--for", "1s", "--directory", "/proc/nowhere"]
+        expectComplaint(73, ["/proc/nowhere"], try await ColonyProgram.run(arguments))
     }
 
     // MARK: What shows only in the running cluster

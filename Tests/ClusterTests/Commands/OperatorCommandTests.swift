@@ -18,6 +18,18 @@ import Testing
     }
 
     @Test(.timeLimit(.minutes(1)))
+    func `a subscription can come before the first worker`() async throws {
+        try await withRedis { redis in
+            let address = ["--redis", "unix:\(redis.socketPath)"]
+            let subscribed = try await ColonyProgram.run(["subscribe", "kraken", "trade", "BTC/USD"] + address)
+            #expect(subscribed.exit == .code(0), "\(subscribed.errors)")
+            let listed = try await ColonyProgram.run(["subscriptions", "--json"] + address)
+            let row = try JSONObject(listed.output)
+            #expect(row.fields as? [String: String] == ["exchange": "kraken", "channel": "trade", "symbol": "BTC/USD", "state": "pending"])
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
     func `status as JSON has the documented keys`() async throws {
         try await withLightCluster(exchange: "kraken", topics: ["trade BTC/USD"]) { cluster in
             try await cluster.until("received") { $0.subscriptions.values.contains("receiving") }

@@ -5,6 +5,10 @@ import Glibc
 import RedisClient
 import TestSupport
 
+/// A worker that drains stops reading, then closes: what the exchange sent meanwhile is lost, as is what it sends later. On an idle machine that is a
+/// few milliseconds' worth; on one that runs several clusters at once the worker is that much behind.
+let drainTail = Duration.seconds(2)
+
 /// A `colony up` in a directory of its own.
 struct RunningCluster: Sendable {
     let process: ChildProcess

@@ -24,7 +24,8 @@ enum TruthChecker {
     /// - Parameters:
     ///   - killed: sockets whose owner was killed: the end of what they sent may be missing, but nothing before a packet that is stored.
     ///   - isAnswer: tells answers to requests from pushed data; the record lists the latter only.
-    ///   - closing: what a socket's owner need not have taken any more: packets sent so long before the exchange saw the close frame.
+    ///   - closing: what a socket's owner need not have taken any more: packets sent so long before the exchange saw its close frame
+    ///     (or, without one, the end of the connection).
     static func violations(
         truth: [TruthLine], feeds: [FeedDump], killed: Set<UInt64> = [], closing slack: Duration = .zero,
         isAnswer: (FeedDump.Packet) -> Bool = { $0.isControl }
@@ -97,7 +98,7 @@ enum TruthChecker {
     ) -> [Violation] {
         var found: [Violation] = []
         let lastStored = list.lastIndex { $0.position != nil } ?? -1
-        let end = (close?.closing ?? 0) == 0 ? Int64.max : (close?.closing ?? 0) - nanoseconds(slack)
+        let end = close.map { ($0.closing == 0 ? $0.boot : $0.closing) - nanoseconds(slack) } ?? .max
         var previous = -1
         for (index, (line, position)) in list.enumerated() {
             if let position {

@@ -18,6 +18,8 @@ import Testing
             let family = ProcessIdentity.descendants(of: process.pid)
             return family.count >= 4 ? family : nil
         }
+        // They outlive a program that is killed because the test's time is over.
+        defer { for member in family { member.signal(SIGKILL) } }
 
         let exit = try await process.waitForExit()
         #expect(exit == .code(0), "\(process.output.text)")
