@@ -99,12 +99,7 @@ struct LocalCluster: Sendable {
         _ directory: RunDirectory, redis: String, isEmbedded: Bool, exchanges: SimulatedExchanges, limit: Duration?
     ) async throws -> UpSummary {
         let file = try writeConfiguration(directory, redis: redis, isEmbedded: isEmbedded, exchanges: exchanges)
-        var flags: [String: String] = [:]
-        for setting in options.settings {
-            if let equals = setting.firstIndex(of: "=") {
-                flags[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
-            }
-        }
+        let flags = try SettingFlags.parse(options.settings)
         let configuration = try ConfigurationLoader(file: file, environment: ProcessEnvironment.variables, flags: flags).load()
             .configuration
         try await WorkerProcess.check(configuration, logger: logger)
