@@ -142,7 +142,8 @@ public struct RenewalKeeper: Sendable {
 
     /// The time of the last `.wake` has come; early calls do no harm. `progress` tells of each feed's data loop.
     public mutating func woken(now: LocalTime, progress: (FeedName) -> Progress) -> [Action] {
-        if let at = wakeAt, at <= now { wakeAt = nil }
+        // The timer is spent, even if it came early: the next one is always asked for.
+        wakeAt = nil
         expire(now: now)
         if case .connected = link {
             for name in groups.keys.sorted() {

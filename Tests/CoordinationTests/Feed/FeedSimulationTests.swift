@@ -45,6 +45,16 @@ struct FeedSimulationTests {
         }
     }
 
+    /// Runs that failed once, and on what.
+    @Test(arguments: [
+        (2, "a keeper whose timer came early renewed nothing any more"),
+    ] as [(UInt64, String)])
+    func `what once failed holds`(seed: UInt64, what: String) {
+        var reached: Set<String> = []
+        let found = violations(seed: seed, reached: &reached)
+        #expect(found == [], "\(what)")
+    }
+
     struct Fault: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var broken: FeedSimulation.Broken
