@@ -209,7 +209,8 @@ package final class FeedRunner {
         case .dropBuffer(let reason):
             let dropped = publisher.drop()
             if dropped > 0 { logger.warning("Unpublished packets dropped", metadata: ["packets": "\(dropped)", "reason": "\(reason)"]) }
-        case .finished: control.finished(feed)
+        // Whoever takes the runner down must not do so under a websocket that is being closed.
+        case .finished: whenClosed { [self] in control.finished(feed) }
         case .report(let report): log(report)
         }
     }

@@ -48,6 +48,7 @@ struct FeedSimulationTests {
     /// Runs that failed once, and on what.
     @Test(arguments: [
         (2, "a keeper whose timer came early renewed nothing any more"),
+        (4, "no dead-man watched a websocket that was being closed when its lease ended"),
     ] as [(UInt64, String)])
     func `what once failed holds`(seed: UInt64, what: String) {
         var reached: Set<String> = []
