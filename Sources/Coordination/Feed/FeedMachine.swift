@@ -57,6 +57,8 @@ public struct FeedMachine: Sendable {
         var observation: Observation?
         /// When a free feed may be claimed by this rank.
         var claimAt: LocalTime?
+        /// That time has come, and the record was asked for again.
+        var hasAsked = false
     }
 
     struct Waiting: Sendable, Equatable {
@@ -149,7 +151,7 @@ public struct FeedMachine: Sendable {
         if let lease { times.append(lease.deadline) }
         if case .repeats(let at)? = pending?.status { times.append(at) }
         switch state {
-        case .watching(let watching): if let at = watching.claimAt { times.append(at) }
+        case .watching(let watching): if let at = watching.claimAt, !watching.hasAsked { times.append(at) }
         case .waiting(let waiting): times.append(waiting.gateAt)
         case .fenced(_, let until): times.append(until)
         case .idle, .claiming, .calling, .dialing, .beginning, .live, .softening, .resuming, .ending, .releasing, .finished: break
@@ -684,8 +686,11 @@ public struct FeedMachine: Sendable {
     private mutating func timer(_ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]) {
         if case .repeats(let at)? = pending?.status, now >= at { repeatPending(now, &actions) }
         switch state {
-        case .watching(let watching):
-            if let at = watching.claimAt, now >= at { actions.append(.observe) }
+        case .watching(var watching):
+            guard let at = watching.claimAt, now >= at, !watching.hasAsked else { return }
+            watching.hasAsked = true
+            state = .watching(watching)
+            actions.append(.observe)
         case .waiting(let waiting) where now >= waiting.gateAt:
             if let stopRequest { return release(waiting.lease, stopRequest, &random, &actions) }
             state = .calling(waiting.lease, issue(.gate(waiting.lease.token), &actions))

@@ -82,6 +82,9 @@ import Testing
         second.expect(.observed(Bench.record(.free), connection: 1), at: 100, "", .watch)
         #expect(second.machine.wakeAt == at(250))
         second.expect(.timer, at: 250, "observe", .watch)
+        // Once; a poll that gets no answer is followed by the next one.
+        #expect(second.machine.wakeAt == nil)
+        second.expect(.timer, at: 250, "", .watch)
         second.expect(.observed(Bench.record(.free), connection: 1), at: 251, "acquire free 4 on 1", .claim)
     }
 

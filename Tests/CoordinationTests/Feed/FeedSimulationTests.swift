@@ -49,6 +49,7 @@ struct FeedSimulationTests {
     @Test(arguments: [
         (2, "a keeper whose timer came early renewed nothing any more"),
         (4, "no dead-man watched a websocket that was being closed when its lease ended"),
+        (63, "a claimant whose turn had come spun on its timer until the poll was answered"),
     ] as [(UInt64, String)])
     func `what once failed holds`(seed: UInt64, what: String) {
         var reached: Set<String> = []
