@@ -176,8 +176,8 @@ public struct FeedMachine: Sendable {
         case .acquireReplied(let reply, let sentAt): acquireReplied(reply, sentAt, now, &random, &actions)
         case .acquireFailed: if case .claiming = state { watchAgain(&actions) }
         case .renewed(let token, let sentAt): renewed(token, sentAt, now, &random, &actions)
-        case .renewRefused(let token): renewRefused(token, &actions)
-        case .renewFoundNothing(let token): recordMissing(token, now, &random, &actions)
+        case .renewRefused(let token): notRenewed(token, reason: "another worker holds the lease", &random, &actions)
+        case .renewFoundNothing(let token): notRenewed(token, reason: "the lease record is gone", &random, &actions)
         case .outageProved(let sentAt): extend(to: sentAt + policy.timing.selfFence, &actions)
         case .replied(let id, let reply):
             guard let pending, pending.id == id else { break }
@@ -191,7 +191,7 @@ public struct FeedMachine: Sendable {
         case .socketEnded(let reason): socketEnded(reason, &random, &actions)
         case .softError(let reason): softError(reason, &random, &actions)
         case .dataReceived: attempts = 0
-        case .publishFenced: publishFenced(now, &random, &actions)
+        case .publishFenced: publishFenced(&random, &actions)
         case .publishDisordered(let top): publishDisordered(top, &random, &actions)
         case .stop(let reason, let preferred): stop(Stop(reason: reason, preferred: preferred), &random, &actions)
         case .timer: timer(now, &random, &actions)
@@ -222,7 +222,8 @@ public struct FeedMachine: Sendable {
     }
 
     private mutating func observe(
-        _ record: LeaseObservation?, _ connection: Int, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+        _ record: LeaseObservation?, _ connection: Int, _ now: LocalTime, _ random: inout some RandomNumberGenerator,
+        _ actions: inout [Action]
     ) {
         guard case .watching(var watching) = state else { return }
         guard let record else {
@@ -344,31 +345,22 @@ public struct FeedMachine: Sendable {
         setLease(lease)
     }
 
-    private mutating func renewRefused(_ token: Token, _ actions: inout [Action]) {
-        guard token == self.token else { return }
-        // While begin or resume is under way the record may already carry the new token: their own reply decides.
-        switch state {
-        case .beginning, .resuming: return
-        default: lose("another worker holds the lease", &actions)
-        }
-    }
-
-    private mutating func recordMissing(
-        _ token: Token, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+    /// Redis does not show our token: somebody else's, an older record that a restart brought back, a fresh one, or none.
+    private mutating func notRenewed(
+        _ token: Token, reason: String, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
     ) {
         guard token == self.token else { return }
         switch state {
-        case .live(let lease): resume(lease, renumber: false, floorMilliseconds: 0, &random, &actions)
-        case .softening(let lease, _):
-            actions.append(.resumeReading)
-            resume(lease, renumber: false, floorMilliseconds: 0, &random, &actions)
-        case .beginning, .resuming: break
+        // `resume` tells which, and restores what is not newer than ours.
+        case .live, .softening: publishFenced(&random, &actions)
+        // The call that is under way may just have changed the token: its reply decides.
+        case .beginning, .resuming, .releasing: break
         // Without an open websocket nothing is restored.
-        default: lose("the lease record is gone", &actions)
+        default: lose(reason, &actions)
         }
     }
 
-    private mutating func publishFenced(_ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]) {
+    private mutating func publishFenced(_ random: inout some RandomNumberGenerator, _ actions: inout [Action]) {
         // FENCED means a foreign token or no record at all; `resume` tells which, and restores only the latter.
         switch state {
         case .live(let lease): resume(lease, renumber: false, floorMilliseconds: 0, &random, &actions)

@@ -351,6 +351,9 @@ import Testing
         var bench = stage.reached()
         bench.expect(.renewFoundNothing(Bench.token(6)), at: 100, "\(read)resume 6", .resuming)
         bench = stage.reached()
+        // An older record than ours, or a fresh one, refuses too.
+        bench.expect(.renewRefused(Bench.token(6)), at: 100, "\(read)resume 6", .resuming)
+        bench = stage.reached()
         bench.expect(.publishFenced, at: 100, "\(read)resume 6", .resuming)
         bench = stage.reached()
         bench.expect(.publishDisordered(topMilliseconds: 77), at: 100, "\(read)resume 6 renumbered above 77", .resuming)
@@ -386,7 +389,9 @@ import Testing
         bench.expect(.renewFoundNothing(Bench.token(1)), at: now, "", phase)
         bench.expect(.renewRefused(Bench.token(1)), at: now, "", phase)
         switch stage {
-        case .live, .softening, .resuming, .resumingEnded, .beginning, .beginningEnded, .gatingAgain, .releasing: return
+        case .live, .softening: return
+        case .resuming, .resumingEnded, .beginning, .beginningEnded, .gatingAgain, .releasing:
+            bench.expect(.renewFoundNothing(token), at: now, "", phase)
         case .dialing: bench.expect(.renewFoundNothing(token), at: now, "cancel dial, let go, drop, lost, observe", .watch)
         default: bench.expect(.renewFoundNothing(token), at: now, "let go, drop, lost, observe", .watch)
         }
@@ -397,9 +402,9 @@ import Testing
         guard let token = bench.machine.token else { return }
         let phase = bench.machine.phase
         switch stage {
-        case .live, .softening, .releasing: return
+        case .live, .softening: return
         // The record may already carry the next token: the reply decides.
-        case .beginning, .beginningEnded, .gatingAgain, .resuming, .resumingEnded:
+        case .beginning, .beginningEnded, .gatingAgain, .resuming, .resumingEnded, .releasing:
             bench.expect(.renewRefused(token), at: 100, "", phase)
         case .dialing: bench.expect(.renewRefused(token), at: 100, "cancel dial, let go, drop, lost, observe", .watch)
         default: bench.expect(.renewRefused(token), at: stage == .fenced ? 4600 : 100, "let go, drop, lost, observe", .watch)
