@@ -40,7 +40,8 @@ public struct EmbeddedRedis: Sendable {
         try StateDirectory(path: directory).prepare()
         let port = port == 0 ? try FreePort.choose() : port
         guard FreePort.isFree(port) else {
-            throw ClusterError(.inUse, "port \(port) on 127.0.0.1, meant for the embedded Redis, is in use; choose another one, or 0 for a free one")
+            throw ClusterError(
+                .inUse, "port \(port) on 127.0.0.1, meant for the embedded Redis, is in use; choose another one, or 0 for a free one")
         }
         let (ready, continuation) = AsyncStream<Running>.makeStream(bufferingPolicy: .bufferingNewest(1))
         return try await withThrowingTaskGroup(of: Result?.self) { group in

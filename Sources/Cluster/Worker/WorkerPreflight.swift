@@ -28,7 +28,8 @@ enum WorkerPreflight {
             for finding in Preflight.findings(facts) {
                 // Without functions nothing works at all; the rest endangers data or leases, and the operator decides.
                 if finding.severity == .error, configuration.preflight == .strict || finding.check == .version {
-                    throw ClusterError(.preflight, "Redis at \(configuration.redis.endpoint) is unfit: \(finding.problem); \(finding.remedy)")
+                    throw ClusterError(
+                        .preflight, "Redis at \(configuration.redis.endpoint) is unfit: \(finding.problem); \(finding.remedy)")
                 }
                 guard finding.severity > .advice else { continue }
                 logger.warning(

@@ -56,9 +56,15 @@ public struct FeedMachine: Sendable {
 
         var observation: Observation?
         /// When a free feed may be claimed by this rank.
+<<<<<<< HEAD
         var claimAt: LocalTime? { didSet { lookAt = claimAt } }
         /// When to look at the record because that time has come; nil once asked for: the answer is under way.
         var lookAt: LocalTime?
+=======
+        var claimAt: LocalTime?
+        /// That time has come, and the record was asked for again.
+        var hasAsked = false
+>>>>>>> 219f4d7bf865ae17ce75e9b773b0cfb6913731a5
     }
 
     struct Waiting: Sendable, Equatable {
@@ -151,7 +157,11 @@ public struct FeedMachine: Sendable {
         if let lease { times.append(lease.deadline) }
         if case .repeats(let at)? = pending?.status { times.append(at) }
         switch state {
+<<<<<<< HEAD
         case .watching(let watching): if let at = watching.lookAt { times.append(at) }
+=======
+        case .watching(let watching): if let at = watching.claimAt, !watching.hasAsked { times.append(at) }
+>>>>>>> 219f4d7bf865ae17ce75e9b773b0cfb6913731a5
         case .waiting(let waiting): times.append(waiting.gateAt)
         case .fenced(_, let until): times.append(until)
         case .idle, .claiming, .calling, .dialing, .beginning, .live, .softening, .resuming, .ending, .releasing, .finished: break
@@ -176,8 +186,8 @@ public struct FeedMachine: Sendable {
         case .acquireReplied(let reply, let sentAt): acquireReplied(reply, sentAt, now, &random, &actions)
         case .acquireFailed: if case .claiming = state { watchAgain(&actions) }
         case .renewed(let token, let sentAt): renewed(token, sentAt, now, &random, &actions)
-        case .renewRefused(let token): renewRefused(token, &actions)
-        case .renewFoundNothing(let token): recordMissing(token, now, &random, &actions)
+        case .renewRefused(let token): notRenewed(token, reason: "another worker holds the lease", &random, &actions)
+        case .renewFoundNothing(let token): notRenewed(token, reason: "the lease record is gone", &random, &actions)
         case .outageProved(let sentAt): extend(to: sentAt + policy.timing.selfFence, &actions)
         case .replied(let id, let reply):
             guard let pending, pending.id == id else { break }
@@ -191,7 +201,7 @@ public struct FeedMachine: Sendable {
         case .socketEnded(let reason): socketEnded(reason, &random, &actions)
         case .softError(let reason): softError(reason, &random, &actions)
         case .dataReceived: attempts = 0
-        case .publishFenced: publishFenced(now, &random, &actions)
+        case .publishFenced: publishFenced(&random, &actions)
         case .publishDisordered(let top): publishDisordered(top, &random, &actions)
         case .stop(let reason, let preferred): stop(Stop(reason: reason, preferred: preferred), &random, &actions)
         case .timer: timer(now, &random, &actions)
@@ -345,31 +355,22 @@ public struct FeedMachine: Sendable {
         setLease(lease)
     }
 
-    private mutating func renewRefused(_ token: Token, _ actions: inout [Action]) {
-        guard token == self.token else { return }
-        // While begin or resume is under way the record may already carry the new token: their own reply decides.
-        switch state {
-        case .beginning, .resuming: return
-        default: lose("another worker holds the lease", &actions)
-        }
-    }
-
-    private mutating func recordMissing(
-        _ token: Token, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+    /// Redis does not show our token: somebody else's, an older record that a restart brought back, a fresh one, or none.
+    private mutating func notRenewed(
+        _ token: Token, reason: String, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
     ) {
         guard token == self.token else { return }
         switch state {
-        case .live(let lease): resume(lease, renumber: false, floorMilliseconds: 0, &random, &actions)
-        case .softening(let lease, _):
-            actions.append(.resumeReading)
-            resume(lease, renumber: false, floorMilliseconds: 0, &random, &actions)
-        case .beginning, .resuming: break
+        // `resume` tells which, and restores what is not newer than ours.
+        case .live, .softening: publishFenced(&random, &actions)
+        // The call that is under way may just have changed the token: its reply decides.
+        case .beginning, .resuming, .releasing: break
         // Without an open websocket nothing is restored.
-        default: lose("the lease record is gone", &actions)
+        default: lose(reason, &actions)
         }
     }
 
-    private mutating func publishFenced(_ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]) {
+    private mutating func publishFenced(_ random: inout some RandomNumberGenerator, _ actions: inout [Action]) {
         // FENCED means a foreign token or no record at all; `resume` tells which, and restores only the latter.
         switch state {
         case .live(let lease): resume(lease, renumber: false, floorMilliseconds: 0, &random, &actions)
@@ -688,8 +689,13 @@ public struct FeedMachine: Sendable {
         if case .repeats(let at)? = pending?.status, now >= at { repeatPending(now, &actions) }
         switch state {
         case .watching(var watching):
+<<<<<<< HEAD
             guard let at = watching.lookAt, now >= at else { break }
             watching.lookAt = nil
+=======
+            guard let at = watching.claimAt, now >= at, !watching.hasAsked else { return }
+            watching.hasAsked = true
+>>>>>>> 219f4d7bf865ae17ce75e9b773b0cfb6913731a5
             state = .watching(watching)
             actions.append(.observe)
         case .waiting(let waiting) where now >= waiting.gateAt:

@@ -75,6 +75,8 @@ public struct RenewalKeeper: Sendable {
     private let isDirect: Bool
     var leases: [FeedName: Lease] = [:]
     var groups: [String: Group] = [:]
+    /// Deadlines of leases that ended while their websocket was still being closed: the dead-man goes on watching it.
+    private var closing: [FeedName: LocalTime] = [:]
     private var underWay: [Int: Batch] = [:]
     private var nextBatchID = 1
     private var link = Link.connected
@@ -109,9 +111,11 @@ public struct RenewalKeeper: Sendable {
     /// `begin` or `resume` gave the feed a new token. The deadline stays: only renewals and proofs move it.
     public mutating func replaceToken(of feed: FeedName, with token: Token) { leases[feed]?.token = token }
 
-    /// Ends the keeping of a lease: released, or lost. Its websocket must be closed; what is under way for it is no longer told.
+    /// Ends the keeping of a lease: released, or lost. What is under way for it is no longer told. Its websocket must be on the way to be closed:
+    /// until `socketClosed` the dead-man watches it.
     public mutating func drop(_ feed: FeedName, now: LocalTime) -> [Action] {
         guard let lease = leases.removeValue(forKey: feed) else { return [] }
+        if lease.hasSocket { closing[feed] = lease.deadline }
         let group = lease.feed.group
         if !leases.values.contains(where: { $0.feed.group == group }) { groups[group] = nil }
         return finish(now: now)
@@ -128,12 +132,14 @@ public struct RenewalKeeper: Sendable {
             return finish(now: now)
         }
         leases[feed]?.hasSocket = true
+        closing[feed] = nil
         return finish(now: now)
     }
 
     /// The feed's websocket is closed, or the attempt to open one has ended.
     public mutating func socketClosed(_ feed: FeedName, now: LocalTime) -> [Action] {
         leases[feed]?.hasSocket = false
+        closing[feed] = nil
         return finish(now: now)
     }
 
@@ -144,7 +150,8 @@ public struct RenewalKeeper: Sendable {
 
     /// The time of the last `.wake` has come; early calls do no harm. `progress` tells of each feed's data loop.
     public mutating func woken(now: LocalTime, progress: (FeedName) -> Progress) -> [Action] {
-        if let at = wakeAt, at <= now { wakeAt = nil }
+        // The timer is spent, even if it came early: the next one is always asked for.
+        wakeAt = nil
         expire(now: now)
         if case .connected = link {
             for name in groups.keys.sorted() {
@@ -236,7 +243,8 @@ public struct RenewalKeeper: Sendable {
     private func isUnderWay(group: String) -> Bool { underWay.values.contains { $0.call.leases.first?.feed.group == group } }
 
     private mutating func finish(now: LocalTime) -> [Action] {
-        let due = leases.values.filter(\.hasSocket).map { timing.closedBy(deadline: $0.deadline) }.min()
+        let watched = leases.values.filter(\.hasSocket).map(\.deadline) + closing.values
+        let due = watched.min().map { timing.closedBy(deadline: $0) }
         if due != deadman {
             deadman = due
             actions.insert(due.map { .armDeadman($0) } ?? .disarmDeadman, at: 0)

@@ -217,7 +217,8 @@ package final class FeedRunner {
         case .dropBuffer(let reason):
             let dropped = publisher.drop()
             if dropped > 0 { logger.warning("Unpublished packets dropped", metadata: ["packets": "\(dropped)", "reason": "\(reason)"]) }
-        case .finished: control.finished(feed)
+        // Whoever takes the runner down must not do so under a websocket that is being closed.
+        case .finished: whenClosed { [self] in control.finished(feed) }
         case .report(let report): log(report)
         }
     }
@@ -444,7 +445,8 @@ package final class FeedRunner {
                     let reply = try TrimCall.decode(try result.get())
                     for late in reply.lateGroups {
                         logger.warning(
-                            "A consumer group lost entries to the retention", metadata: ["stream": "\(late.stream)", "group": "\(late.group)"])
+                            "A consumer group lost entries to the retention",
+                            metadata: ["stream": "\(late.stream)", "group": "\(late.group)"])
                     }
                 } catch {
                     // The next round does the same again.

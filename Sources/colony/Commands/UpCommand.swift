@@ -56,7 +56,8 @@ struct UpCommand: AsyncParsableCommand {
         options.settings = common.settings
         if let config = common.config {
             throw ClusterError(
-                .configuration, "`up` makes its own configuration and does not read \(config); give single settings with --set, or run "
+                .configuration,
+                "`up` makes its own configuration and does not read \(config); give single settings with --set, or run "
                     + "`colony worker --config`")
         }
         options.externalRedis = common.redis

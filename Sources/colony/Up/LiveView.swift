@@ -55,7 +55,9 @@ struct LiveView: Sendable {
         return text.split(separator: "\n", omittingEmptySubsequences: false).count - 1
     }
 
-    private static func alive(_ status: ClusterStatus) -> Int { status.workers.count { $0.state != "dead" && $0.beatAgeMilliseconds < 5000 } }
+    private static func alive(_ status: ClusterStatus) -> Int {
+        status.workers.count { $0.state != "dead" && $0.beatAgeMilliseconds < 5000 }
+    }
 
     private func line(_ status: ClusterStatus, _ elapsed: Duration) -> String {
         let feeds = status.feeds.map { feed in

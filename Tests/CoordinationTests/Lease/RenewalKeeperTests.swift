@@ -36,6 +36,19 @@ func at(_ milliseconds: Int64) -> LocalTime { LocalTime(nanoseconds: 1_000_000_0
         #expect(batches.map(\.sentAt) == [at(1000)])
     }
 
+    @Test func `a timer that comes early is asked for again`() {
+        var keeper = holding()
+        #expect(keeper.woken(now: at(999), progress: healthy(at(999))) == [.wake(at(1000))])
+        #expect(round(&keeper, at: 1000).count == 1)
+    }
+
+    @Test func `the dead-man watches a websocket until it is closed, though its lease has ended`() {
+        var keeper = holding()
+        _ = keeper.socketOpening(feed.feed, now: at(10))
+        #expect(!keeper.drop(feed.feed, now: at(20)).contains(.disarmDeadman))
+        #expect(keeper.socketClosed(feed.feed, now: at(120)) == [.disarmDeadman])
+    }
+
     @Test func `a grant that comes at its deadline or later is not used`() {
         var keeper = RenewalKeeper(timing: LeaseTiming(), isDirect: false)
         #expect(keeper.hold(feed, token: token(1), sentAt: at(0), now: at(4500)) == [.event(.expired(feed.feed, token(1)))])
