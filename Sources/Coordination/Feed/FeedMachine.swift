@@ -56,15 +56,9 @@ public struct FeedMachine: Sendable {
 
         var observation: Observation?
         /// When a free feed may be claimed by this rank.
-<<<<<<< HEAD
-        var claimAt: LocalTime? { didSet { lookAt = claimAt } }
-        /// When to look at the record because that time has come; nil once asked for: the answer is under way.
-        var lookAt: LocalTime?
-=======
         var claimAt: LocalTime?
         /// That time has come, and the record was asked for again.
         var hasAsked = false
->>>>>>> 219f4d7bf865ae17ce75e9b773b0cfb6913731a5
     }
 
     struct Waiting: Sendable, Equatable {
@@ -157,11 +151,7 @@ public struct FeedMachine: Sendable {
         if let lease { times.append(lease.deadline) }
         if case .repeats(let at)? = pending?.status { times.append(at) }
         switch state {
-<<<<<<< HEAD
-        case .watching(let watching): if let at = watching.lookAt { times.append(at) }
-=======
         case .watching(let watching): if let at = watching.claimAt, !watching.hasAsked { times.append(at) }
->>>>>>> 219f4d7bf865ae17ce75e9b773b0cfb6913731a5
         case .waiting(let waiting): times.append(waiting.gateAt)
         case .fenced(_, let until): times.append(until)
         case .idle, .claiming, .calling, .dialing, .beginning, .live, .softening, .resuming, .ending, .releasing, .finished: break
@@ -184,7 +174,8 @@ public struct FeedMachine: Sendable {
             if dead.count > 64 { dead.removeFirst() }
             if case .watching = state { actions.append(.observe) }
         case .acquireReplied(let reply, let sentAt): acquireReplied(reply, sentAt, now, &random, &actions)
-        case .acquireFailed: if case .claiming = state { watchAgain(&actions) }
+        // Not at once: a claim that does not fit, or finds no connection, would be made again and again.
+        case .acquireFailed: if case .claiming = state { watchAgain(looksAtOnce: false, &actions) }
         case .renewed(let token, let sentAt): renewed(token, sentAt, now, &random, &actions)
         case .renewRefused(let token): notRenewed(token, reason: "another worker holds the lease", &random, &actions)
         case .renewFoundNothing(let token): notRenewed(token, reason: "the lease record is gone", &random, &actions)
@@ -286,13 +277,13 @@ public struct FeedMachine: Sendable {
         actions.append(.acquire(acquisition, connection: observation.connection))
     }
 
-    private mutating func watchAgain(_ actions: inout [Action]) {
+    private mutating func watchAgain(looksAtOnce: Bool = true, _ actions: inout [Action]) {
         if stopRequest != nil {
             state = .finished
             actions.append(.finished)
         } else if rank.map({ $0 <= 2 }) ?? false {
             state = .watching(Watching())
-            actions.append(.observe)
+            if looksAtOnce { actions.append(.observe) }
         } else {
             state = .idle
         }
@@ -689,13 +680,8 @@ public struct FeedMachine: Sendable {
         if case .repeats(let at)? = pending?.status, now >= at { repeatPending(now, &actions) }
         switch state {
         case .watching(var watching):
-<<<<<<< HEAD
-            guard let at = watching.lookAt, now >= at else { break }
-            watching.lookAt = nil
-=======
             guard let at = watching.claimAt, now >= at, !watching.hasAsked else { return }
             watching.hasAsked = true
->>>>>>> 219f4d7bf865ae17ce75e9b773b0cfb6913731a5
             state = .watching(watching)
             actions.append(.observe)
         case .waiting(let waiting) where now >= waiting.gateAt:
