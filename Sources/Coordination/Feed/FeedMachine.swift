@@ -521,9 +521,10 @@ public struct FeedMachine: Sendable {
     private mutating func gateReplied(
         _ lease: Lease, _ reply: GateReply, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
     ) {
+        // A stop that came while begin was under way does not wait for the pace.
+        if let stopRequest, reply != .fenced { return release(lease, stopRequest, &random, &actions) }
         switch reply {
         case .go:
-            if let stopRequest { return release(lease, stopRequest, &random, &actions) }
             state = .dialing(lease)
             actions.append(.dial)
         case .due(let milliseconds): state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(milliseconds)))
