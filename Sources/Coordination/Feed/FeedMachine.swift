@@ -319,7 +319,7 @@ public struct FeedMachine: Sendable {
             watchAgain(&actions)
         case .epochExhausted:
             actions.append(.report(.epochsExhausted))
-            state = .idle
+            if stopRequest != nil { watchAgain(&actions) } else { state = .idle }
         }
     }
 

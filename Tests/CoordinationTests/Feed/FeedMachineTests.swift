@@ -529,6 +529,9 @@ import Testing
         bench = FeedStage.claiming.reached()
         _ = bench.handle(.stop(reason: "move", preferred: nil), at: 60)
         bench.expect(.acquireFailed, at: 70, "finished", .finished)
+        bench = FeedStage.claiming.reached()
+        _ = bench.handle(.stop(reason: "move", preferred: nil), at: 60)
+        bench.expect(.acquireReplied(.epochExhausted, sentAt: at(50)), at: 70, "no epochs, finished", .finished)
         bench = FeedStage.beginning.reached()
         _ = bench.handle(.stop(reason: "move", preferred: nil), at: 60)
         bench.expect(
