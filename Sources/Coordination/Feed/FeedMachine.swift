@@ -502,7 +502,9 @@ public struct FeedMachine: Sendable {
         case (.beginning(let lease, _, let ended), .begin(let reply)): beginReplied(lease, ended, reply, now, &random, &actions)
         case (.beginning(let lease, _, let ended), .gate(let reply)):
             // A failover lost the GO: it was asked for again.
-            if reply == .go, ended == nil {
+            if reply == .go {
+                // What has ended meanwhile was a failed attempt: the next one waits.
+                guard ended == nil else { return retry(lease, nil, &random, &actions) }
                 state = .dialing(lease)
                 return dialed(&random, &actions)
             }

@@ -304,6 +304,9 @@ import Testing
         bench = FeedStage.beginningEnded.reached()
         bench.expect(reply: .begin(.notConnecting), at: 110, "gate 5", .begin)
         bench.expect(reply: .gate(.due(milliseconds: 500)), at: 120, "", .held)
+        bench = FeedStage.gatingAgain.reached()
+        bench.expect(.socketEnded(reason: "closed"), at: 110, "", .begin)
+        bench.expect(reply: .gate(.go), at: 120, "attempt 1 failed, next in 2000, retry 5 in 2000", .held)
     }
 
     @Test func `a websocket that comes when it is no longer wanted is closed`() {
