@@ -22,6 +22,8 @@ import Testing
         var keeper = RenewalKeeper(timing: timing, isDirect: true)
         var feeds: [FeedName: Feed] = [:]
         var underWay: [RenewalKeeper.Batch] = []
+        /// Deadlines of dropped leases whose websocket is still being closed.
+        var closing: [FeedName: LocalTime] = [:]
         var lostAt: LocalTime?
         var deadman: LocalTime?
         var now: Int64 = 0
@@ -90,9 +92,15 @@ import Testing
                     keeper.replaceToken(of: name, with: Token(incarnation: feed.token.incarnation, epoch: epoch))
                 }
             case 2:
-                if let name = feeds.keys.sorted().randomElement(using: &random), Int.random(in: 0..<4, using: &random) == 0 {
+                if let (name, feed) = feeds.sorted(by: { $0.key < $1.key }).randomElement(using: &random),
+                    Int.random(in: 0..<4, using: &random) == 0
+                {
+                    if feed.hasSocket { closing[name] = feed.deadline }
                     feeds[name] = nil
                     perform(keeper.drop(name, now: at(now)))
+                } else if let name = closing.keys.min() {
+                    closing[name] = nil
+                    perform(keeper.socketClosed(name, now: at(now)))
                 }
             case 3, 4:
                 if let name = feeds.keys.sorted().randomElement(using: &random), let feed = feeds[name] {
@@ -150,7 +158,8 @@ import Testing
                 }
             }
             for (name, feed) in feeds { #expect(keeper.deadline(of: name) == feed.deadline, "seed \(seed): \(name) at \(now)") }
-            let due = feeds.values.filter(\.hasSocket).map { $0.deadline + timing.closeSlack }.min()
+            let watched = feeds.values.filter(\.hasSocket).map(\.deadline) + closing.values
+            let due = watched.min().map { $0 + timing.closeSlack }
             #expect(deadman == due, "seed \(seed): the dead-man at \(now)")
             // Whoever obeys the wake-ups hears of a passed deadline in time.
             if let due = wake {
