@@ -320,7 +320,7 @@ public struct FeedMachine: Sendable {
             watchAgain(&actions)
         case .epochExhausted:
             actions.append(.report(.epochsExhausted))
-            state = .idle
+            if stopRequest != nil { watchAgain(&actions) } else { state = .idle }
         }
     }
 
@@ -503,7 +503,9 @@ public struct FeedMachine: Sendable {
         case (.beginning(let lease, _, let ended), .begin(let reply)): beginReplied(lease, ended, reply, now, &random, &actions)
         case (.beginning(let lease, _, let ended), .gate(let reply)):
             // A failover lost the GO: it was asked for again.
-            if reply == .go, ended == nil {
+            if reply == .go {
+                // What has ended meanwhile was a failed attempt: the next one waits.
+                guard ended == nil else { return retry(lease, nil, &random, &actions) }
                 state = .dialing(lease)
                 return dialed(&random, &actions)
             }
@@ -522,9 +524,10 @@ public struct FeedMachine: Sendable {
     private mutating func gateReplied(
         _ lease: Lease, _ reply: GateReply, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
     ) {
+        // A stop that came while begin was under way does not wait for the pace.
+        if let stopRequest, reply != .fenced { return release(lease, stopRequest, &random, &actions) }
         switch reply {
         case .go:
-            if let stopRequest { return release(lease, stopRequest, &random, &actions) }
             state = .dialing(lease)
             actions.append(.dial)
         case .due(let milliseconds): state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(milliseconds)))

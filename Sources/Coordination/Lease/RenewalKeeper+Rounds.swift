@@ -5,6 +5,8 @@ extension RenewalKeeper {
         let feed: FeedKeys
         var token: Token
         var deadline: LocalTime
+        /// The deadline that was proved while the expired websocket was still being closed.
+        var provedMeanwhile: LocalTime?
         /// A websocket is open or being opened.
         var hasSocket = false
         /// The passing of the deadline has been told.
@@ -71,7 +73,11 @@ extension RenewalKeeper {
         let deadline = timing.deadline(sentAt: sentAt)
         guard deadline > lease.deadline else { return }
         // With the websocket still open an expired lease stays so: it must be closed first.
-        if lease.isExpired, lease.hasSocket || deadline <= now { return }
+        if lease.isExpired, lease.hasSocket {
+            leases[feed]?.provedMeanwhile = max(deadline, lease.provedMeanwhile ?? deadline)
+            return
+        }
+        if lease.isExpired, deadline <= now { return }
         leases[feed]?.deadline = deadline
         leases[feed]?.isExpired = false
     }

@@ -138,8 +138,15 @@ public struct RenewalKeeper: Sendable {
 
     /// The feed's websocket is closed, or the attempt to open one has ended.
     public mutating func socketClosed(_ feed: FeedName, now: LocalTime) -> [Action] {
-        leases[feed]?.hasSocket = false
         closing[feed] = nil
+        if let lease = leases[feed] {
+            leases[feed]?.hasSocket = false
+            leases[feed]?.provedMeanwhile = nil
+            if let proved = lease.provedMeanwhile, proved > now {
+                leases[feed]?.deadline = proved
+                leases[feed]?.isExpired = false
+            }
+        }
         return finish(now: now)
     }
 

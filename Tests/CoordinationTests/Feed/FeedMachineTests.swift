@@ -305,6 +305,9 @@ import Testing
         bench = FeedStage.beginningEnded.reached()
         bench.expect(reply: .begin(.notConnecting), at: 110, "gate 5", .begin)
         bench.expect(reply: .gate(.due(milliseconds: 500)), at: 120, "", .held)
+        bench = FeedStage.gatingAgain.reached()
+        bench.expect(.socketEnded(reason: "closed"), at: 110, "", .begin)
+        bench.expect(reply: .gate(.go), at: 120, "attempt 1 failed, next in 2000, retry 5 in 2000", .held)
     }
 
     @Test func `a websocket that comes when it is no longer wanted is closed`() {
@@ -530,6 +533,9 @@ import Testing
         bench = FeedStage.claiming.reached()
         _ = bench.handle(.stop(reason: "move", preferred: nil), at: 60)
         bench.expect(.acquireFailed, at: 70, "finished", .finished)
+        bench = FeedStage.claiming.reached()
+        _ = bench.handle(.stop(reason: "move", preferred: nil), at: 60)
+        bench.expect(.acquireReplied(.epochExhausted, sentAt: at(50)), at: 70, "no epochs, finished", .finished)
         bench = FeedStage.beginning.reached()
         _ = bench.handle(.stop(reason: "move", preferred: nil), at: 60)
         bench.expect(
@@ -537,6 +543,12 @@ import Testing
         bench = FeedStage.beginningEnded.reached()
         _ = bench.handle(.stop(reason: "move", preferred: nil), at: 60)
         bench.expect(reply: .begin(.opened(epoch: 6, lastMilliseconds: 1, now: 2)), at: 70, "token 6, publish under 6, release 6", .drain)
+        bench = FeedStage.gatingAgain.reached()
+        _ = bench.handle(.stop(reason: "move", preferred: nil), at: 60)
+        bench.expect(reply: .gate(.cooling(milliseconds: 50_000)), at: 70, "close, release 5", .drain)
+        bench = FeedStage.gatingAgain.reached()
+        _ = bench.handle(.stop(reason: "move", preferred: nil), at: 60)
+        bench.expect(reply: .gate(.due(milliseconds: 5000)), at: 70, "close, release 5", .drain)
         bench = FeedStage.resuming.reached()
         _ = bench.handle(.stop(reason: "move", preferred: nil), at: 60)
         bench.expect(reply: .resume(.same(next: 3, lastMilliseconds: 0)), at: 70, "rewind to 3, close, release 6", .drain)

@@ -37,7 +37,7 @@ struct FeedSimulationTests {
         }
         guard count >= 500 else { return }
         for kind in [
-            "restart intact", "restart empty", "restart older", "outage proof", "dead-man", "resume NEW", "resume SAME", "acquire free",
+            "restart intact", "restart empty", "restart older", "outage proof", "dead-man", "resume NEW", "acquire free",
             "acquire seen", "acquire dead", "COOLING", "NOTPENDING", "NOTCONNECTING", "REFUSED", "ORDER", "selfFenced", "lost",
             "attemptFailed", "grantTooLate",
         ] {

@@ -254,6 +254,7 @@ final class SimulatedFeed {
         attempt = number
         socketOpening()
         if simulation.isFaulty, simulation.chance(2) { worker.pause(for: simulation.between(100, 8000)) }
+        if simulation.isFaulty, simulation.chance(2) { simulation.redis.restart(.previous, down: simulation.between(5, 60)) }
         let life = worker.life
         let isHanging = simulation.isFaulty && simulation.chance(3)
         worker.run(after: simulation.between(2, 60)) { [self] in

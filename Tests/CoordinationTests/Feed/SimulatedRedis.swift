@@ -12,6 +12,7 @@ final class SimulatedRedis {
     /// What it answers to everything but reads; nil: it works.
     private(set) var refusal: RedisError.Code?
     private var snapshots: [FunctionModel] = []
+    private var beforeLastGo: FunctionModel?
     // What S6 and S7 compare with.
     private var lastAdmission: Int64?
     private var admissions: [FeedName: Int] = [:]
@@ -37,7 +38,8 @@ final class SimulatedRedis {
         if snapshots.count > 4 { snapshots.removeFirst() }
     }
 
-    enum Return { case intact, empty, older }
+    /// `previous`: as it was just before the last grant or GO.
+    enum Return { case intact, empty, older, previous }
 
     func restart(_ how: Return, down: Int64) {
         guard isUp else { return }
@@ -56,8 +58,9 @@ final class SimulatedRedis {
         switch how {
         case .intact: return
         case .empty: model = FunctionModel()
-        case .older:
-            guard let snapshot = snapshots.randomElement(using: &simulation.random) else { return }
+        case .older, .previous:
+            let chosen = how == .previous ? beforeLastGo : snapshots.randomElement(using: &simulation.random)
+            guard let snapshot = chosen else { return }
             let lostGrant = simulation.feeds.contains { snapshot.hashes[$0.lease]?["holder"] != model.hashes[$0.lease]?["holder"] }
             // Redis forgot whom it had granted the lease (non-guarantee 3).
             if lostGrant { simulation.excusedUntil = simulation.now + 20 * FeedSimulation.second }
@@ -137,6 +140,7 @@ final class SimulatedRedis {
         }
         if let reply = reply as? GateReply {
             switch reply {
+            case .go: beforeLastGo = before
             case .cooling: simulation.reach("COOLING")
             case .notPending: simulation.reach("NOTPENDING")
             default: break

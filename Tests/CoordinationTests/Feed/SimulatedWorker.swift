@@ -293,11 +293,12 @@ final class SimulatedWorker {
     }
 
     /// Nothing gets through one way or both; the worker's kernel notices after a while.
-    func block(up: Bool, down: Bool, for duration: Int64) {
+    func block(up: Bool, down: Bool, for duration: Int64, isNoticed: Bool = true) {
         simulation.log("\(name) is cut off from redis, up \(up), down \(down), for \(duration / FeedSimulation.millisecond) ms")
         let end = simulation.now + duration
         if up { network.upBlockedUntil = end }
         if down { network.downBlockedUntil = end }
+        guard isNoticed else { return }
         for link in [control, data].compactMap({ $0 }) {
             let notices = simulation.between(300, 3000)
             if notices < duration { run(after: notices) { link.cut() } }
@@ -420,6 +421,7 @@ final class SimulatedWorker {
             paceMilliseconds: paceMilliseconds, quarantineMilliseconds: 0, server: simulation.redis.runID, jump: acquisition.jump,
             reason: acquisition.reason)
         let sentAt = local
+        if simulation.isFaulty, simulation.chance(4) { block(up: false, down: true, for: simulation.between(4000, 8000), isNoticed: false) }
         control.call(call, timeout: acquireTimeout) { [self] result in
             guard case .success(let reply) = result else { return post(keys.feed, .acquireFailed) }
             if case .granted = reply { feeds[keys.feed]?.proof = sentAt }

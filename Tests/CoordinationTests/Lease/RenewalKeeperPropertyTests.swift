@@ -11,6 +11,8 @@ import Testing
         var deadline: LocalTime
         var hasSocket = false
         var toldExpired = false
+        /// Proved while the deadline had passed with the websocket open; counts when it is closed.
+        var meanwhile: LocalTime?
     }
 
     @Test(arguments: 0..<80 as Range<UInt64>)
@@ -62,7 +64,12 @@ import Testing
             guard let feed = feeds[name] else { return }
             let deadline = sentAt + timing.selfFence
             let passed = feed.deadline <= at(now)
-            guard deadline > feed.deadline, !(passed && (feed.hasSocket || deadline <= at(now))) else { return }
+            guard deadline > feed.deadline else { return }
+            if passed, feed.hasSocket {
+                feeds[name]?.meanwhile = max(deadline, feed.meanwhile ?? deadline)
+                return
+            }
+            guard !passed || deadline > at(now) else { return }
             feeds[name]?.deadline = deadline
             feeds[name]?.toldExpired = false
         }
@@ -99,6 +106,11 @@ import Testing
                 if let name = feeds.keys.sorted().randomElement(using: &random), let feed = feeds[name] {
                     if feed.hasSocket {
                         feeds[name]?.hasSocket = false
+                        feeds[name]?.meanwhile = nil
+                        if let proved = feed.meanwhile, proved > at(now) {
+                            feeds[name]?.deadline = proved
+                            feeds[name]?.toldExpired = false
+                        }
                         perform(keeper.socketClosed(name, now: at(now)))
                     } else {
                         if at(now) < feed.deadline { feeds[name]?.hasSocket = true }

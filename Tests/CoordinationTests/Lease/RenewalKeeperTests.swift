@@ -49,6 +49,19 @@ func at(_ milliseconds: Int64) -> LocalTime { LocalTime(nanoseconds: 1_000_000_0
         #expect(keeper.socketClosed(feed.feed, now: at(120)) == [.disarmDeadman])
     }
 
+    @Test func `a renewal that was confirmed while the expired websocket was being closed counts once it is`() {
+        var keeper = holding()
+        _ = keeper.socketOpening(feed.feed, now: at(10))
+        let batch = round(&keeper, at: 4400)[0]
+        #expect(keeper.woken(now: at(4500), progress: healthy(at(4500))).events == [.expired(feed.feed, token(1))])
+        _ = keeper.replied(batch, [.renewed], now: at(4510))
+        #expect(keeper.deadline(of: feed.feed) == at(4500))
+        _ = keeper.socketClosed(feed.feed, now: at(4600))
+        #expect(keeper.deadline(of: feed.feed) == at(8900))
+        // The next websocket may be opened, and is watched.
+        #expect(keeper.socketOpening(feed.feed, now: at(5000))?.contains(.armDeadman(at(9650))) == true)
+    }
+
     @Test func `a grant that comes at its deadline or later is not used`() {
         var keeper = RenewalKeeper(timing: LeaseTiming(), isDirect: false)
         #expect(keeper.hold(feed, token: token(1), sentAt: at(0), now: at(4500)) == [.event(.expired(feed.feed, token(1)))])
