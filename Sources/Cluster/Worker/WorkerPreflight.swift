@@ -24,19 +24,19 @@ enum WorkerPreflight {
         }
         defer { connection.close() }
         do {
-            let facts = try await gather(connection)
-            for finding in Preflight.findings(facts) {
-                // Without functions nothing works at all; the rest endangers data or leases, and the operator decides.
-                if finding.severity == .error, configuration.preflight == .strict || finding.check == .version {
-                    throw ClusterError(
-                        .preflight, "Redis at \(configuration.redis.endpoint) is unfit: \(finding.problem); \(finding.remedy)")
-                }
-                guard finding.severity > .advice else { continue }
+            let findings = Preflight.findings(try await gather(connection))
+            // Without functions nothing works at all; the rest endangers data or leases, and the operator decides.
+            if let fatal = findings.first(where: {
+                $0.severity == .error && (configuration.preflight == .strict || $0.check == .version)
+            }) {
+                throw ClusterError(.preflight, "Redis at \(configuration.redis.endpoint) is unfit: \(fatal.problem); \(fatal.remedy)")
+            }
+            try await FunctionLibrary.colony1.load(on: connection)
+            for finding in findings where finding.severity > .advice {
                 logger.warning(
                     "Redis is not set up as it should be",
                     metadata: ["redis": "\(configuration.redis.endpoint)", "problem": "\(finding.problem)", "remedy": "\(finding.remedy)"])
             }
-            try await FunctionLibrary.colony1.load(on: connection)
         } catch let error as RedisError {
             throw ClusterError(error.code == .noPermission ? .preflight : .redis, error.description)
         }
