@@ -155,7 +155,8 @@ let package = Package(
         .testTarget(
             name: "ClusterTests",
             dependencies: [
-                "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "TestSupport", "ColonyExchanges", nioCore, nioPosix,
+                "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
+                nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),

@@ -32,11 +32,10 @@ enum Main {
             } else {
                 try command.run()
             }
-        } catch let error as ClusterError {
-            Console.error("colony: \(error.description)")
-            exit(error.exitCode)
         } catch {
-            Colony.exit(withError: error)
+            guard let complaint = ClusterError(reporting: error) else { Colony.exit(withError: error) }
+            Console.error("colony: \(complaint.description)")
+            exit(complaint.exitCode)
         }
     }
 }

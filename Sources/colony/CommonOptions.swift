@@ -22,13 +22,7 @@ struct CommonOptions: ParsableArguments {
     var logLevel: String = "notice"
 
     func load(_ extra: [String: String] = [:]) throws -> LoadedConfiguration {
-        var flags = extra
-        for setting in settings {
-            guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
-                throw ClusterError(.configuration, "--set '\(setting)' is not key=value")
-            }
-            flags[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
-        }
+        var flags = try extra.merging(SettingFlags.parse(settings)) { $1 }
         if let redis {
             if let at = redis.firstIndex(of: "@"), redis[..<at].dropFirst(8).contains(":") {
                 throw ClusterError(
@@ -51,6 +45,27 @@ struct CommonOptions: ParsableArguments {
         var logger = Logger(label: "colony")
         logger.logLevel = level
         return logger
+    }
+}
+
+/// `--set key=value`
+enum SettingFlags {
+    static func parse(_ settings: [String]) throws -> [String: String] {
+        var flags: [String: String] = [:]
+        for setting in settings {
+            guard let equals = setting.firstIndex(of: "="), equals != setting.startIndex else {
+                throw ClusterError(.configuration, "--set '\(setting)' is not key=value")
+            }
+            let key = String(setting[..<equals])
+            if ConfigurationKey.all.contains(where: { $0.name == key && $0.isSecret && key != "redis.url" }) {
+                throw ClusterError(
+                    .configuration,
+                    "--set \(key): a secret on a command line can be read by everybody on this host; use the environment "
+                        + "(\(ConfigurationLoader.environmentName(key))) or the configuration file")
+            }
+            flags[key] = String(setting[setting.index(after: equals)...])
+        }
+        return flags
     }
 }
 

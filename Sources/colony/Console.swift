@@ -33,7 +33,11 @@ enum Console {
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
     static var usesColour: Bool { isTerminal && getenv("NO_COLOR") == nil && String(cString: getenv("TERM") ?? strdup("")) != "dumb" }
 
-    enum Colour: String { case green = "32", yellow = "33", red = "31", dim = "2", bold = "1" }
+    enum Colour: String {
+        case green = "32"
+        case dim = "2"
+        case bold = "1"
+    }
 
     static func colour(_ text: String, _ colour: Colour) -> String { usesColour ? "\u{1b}[\(colour.rawValue)m\(text)\u{1b}[0m" : text }
 }

@@ -2,7 +2,7 @@ internal import Glibc
 internal import Synchronization
 
 /// Cleans up behind a test process that crashed or was killed: a shell that knows its children and its temporary directory waits for the end
-/// of a stream that only the test process holds, then kills and deletes.
+/// of a stream that only the test process holds, then kills them with all their own children, and deletes.
 package final class OrphanGuard: Sendable {
     package static let shared = OrphanGuard()
 
@@ -12,6 +12,14 @@ package final class OrphanGuard: Sendable {
 
     private static let script = """
         trap '' INT TERM HUP
+        # Stopped first, so that it does not replace what is killed below it.
+        end_tree() {
+            kill -STOP "$1" 2>/dev/null || return 0
+            for child in $(cat /proc/"$1"/task/*/children 2>/dev/null); do
+                end_tree "$child"
+            done
+            kill -9 "$1" 2>/dev/null
+        }
         pids=' '
         while read -r verb pid; do
             case $verb in
@@ -19,7 +27,7 @@ package final class OrphanGuard: Sendable {
             release) pids="${pids%% $pid *} ${pids#* $pid }" ;;
             esac
         done
-        for pid in $pids; do kill -9 "$pid" 2>/dev/null; done
+        for pid in $pids; do end_tree "$pid"; done
         rm -rf "$1"
         """
 

@@ -10,6 +10,10 @@ public struct ColonyConfiguration: Sendable {
     public var namespace = "colony"
     public var redis = Redis()
     public var lease = LeaseTiming()
+    /// What happens when Redis' settings endanger leases or data.
+    public enum PreflightPolicy: String, Sendable { case warn, strict }
+
+    public var preflight = PreflightPolicy.warn
     /// Off only for debuggers: a stopped process may then keep a websocket beyond its lease.
     public var deadman = true
     public var worker = Worker()
@@ -65,6 +69,8 @@ public struct ColonyConfiguration: Sendable {
         public var controlMaxlen = 10_000
         /// By channel, instead of `maxlen`.
         public var channelMaxlen: [String: Int] = [:]
+        /// Retention by age; zero: none.
+        public var retentionAge: Duration = .seconds(86_400)
         public var maxAge: Duration?
         public var roots: WebSocketConfiguration.Roots = .system
         public var proxy: WebSocketConfiguration.Proxy?
@@ -122,6 +128,7 @@ public struct ColonyConfiguration: Sendable {
         feed.dataMaxlen = settings.maxlen
         feed.controlMaxlen = settings.controlMaxlen
         feed.channelMaxlen = settings.channelMaxlen
+        feed.maxAge = settings.retentionAge
         feed.firstDataWithin = settings.firstDataWithin
         feed.publish.ringBytes = ringBytes
         return feed

@@ -103,6 +103,14 @@ public struct ConfigurationKey: Sendable {
         .init("lease.observe", "duration", default: "500ms", "50ms..1m", "P: how often watchers look") {
             $0.lease.observeEvery = try Value.duration($1, .milliseconds(50)...(.seconds(60)))
         },
+        .init(
+            "preflight", "name", default: "warn", "warn strict", "strict: a worker refuses a Redis whose settings endanger leases or data"
+        ) {
+            guard let policy = ColonyConfiguration.PreflightPolicy(rawValue: $1) else {
+                throw ConfigurationComplaint("is neither warn nor strict")
+            }
+            $0.preflight = policy
+        },
         .init("deadman", "on/off", default: "on", "off only under a debugger", "the kernel kills a stopped producer in time") {
             $0.deadman = try Value.bool($1)
         },

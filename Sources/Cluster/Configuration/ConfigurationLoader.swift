@@ -106,7 +106,8 @@ public struct ConfigurationLoader: Sendable {
         for (name, value) in own.sorted(by: { $0.key < $1.key }) where name.hasPrefix("\(prefix)topics.") {
             let words = value.split(separator: " ")
             guard words.count == 2 else {
-                throw ClusterError(.configuration, "\(name) '\(value)' (file \(file ?? "")) is not '<channel> <symbol>', e.g. 'trade BTCUSDT'")
+                throw ClusterError(
+                    .configuration, "\(name) '\(value)' (file \(file ?? "")) is not '<channel> <symbol>', e.g. 'trade BTCUSDT'")
             }
             exchange.topics.append(Topic(channel: String(words[0]), symbol: String(words[1])))
             isSet = true
@@ -170,7 +171,8 @@ public struct ConfigurationLoader: Sendable {
         return nil
     }
 
-    static func environmentName(_ key: String) -> String {
+    /// The environment variable of a key.
+    public static func environmentName(_ key: String) -> String {
         "COLONY_" + key.uppercased().map { $0.isLetter || $0.isNumber ? String($0) : "_" }.joined()
     }
 

@@ -68,6 +68,9 @@ public struct ExchangeKey: Sendable {
         .init("retention.control", "entries", default: "10000", "entries kept on the control stream, approximately") {
             $0.controlMaxlen = try Value.integer($1, 1...1_000_000_000)
         },
+        .init("retention.max_age", "duration", default: "24h", "older entries are dropped, approximately; 0s: kept up to the count") {
+            $0.retentionAge = try Value.duration($1, .zero...(.seconds(31_536_000)))
+        },
         .init("max_age", "duration", default: "the exchange's", "connections are renewed before this age") {
             $0.maxAge = try Value.duration($1, .seconds(1)...(.seconds(604_800)))
         },

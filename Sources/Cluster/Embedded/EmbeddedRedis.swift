@@ -39,6 +39,10 @@ public struct EmbeddedRedis: Sendable {
     ) async throws -> Result {
         try StateDirectory(path: directory).prepare()
         let port = port == 0 ? try FreePort.choose() : port
+        guard FreePort.isFree(port) else {
+            throw ClusterError(
+                .inUse, "port \(port) on 127.0.0.1, meant for the embedded Redis, is in use; choose another one, or 0 for a free one")
+        }
         let (ready, continuation) = AsyncStream<Running>.makeStream(bufferingPolicy: .bufferingNewest(1))
         return try await withThrowingTaskGroup(of: Result?.self) { group in
             group.addTask {
@@ -138,17 +142,25 @@ public struct EmbeddedRedis: Sendable {
 
 /// A loopback port nobody listens on at the moment of asking.
 enum FreePort {
-    static func choose() throws -> Int {
+    static func isFree(_ port: Int) -> Bool { (try? bind(port)) != nil }
+
+    static func choose() throws -> Int { try bind(0) }
+
+    /// Binds and lets go; gives the port.
+    private static func bind(_ wanted: Int) throws -> Int {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw ClusterError(.embeddedRedis, "no socket can be opened (errno \(errno))") }
         defer { close(descriptor) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(wanted)).bigEndian
+        var reuse: Int32 = 1
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
         address.sin_addr.s_addr = inet_addr("127.0.0.1")
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let port = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic -> Int? in
-                guard bind(descriptor, generic, length) == 0, getsockname(descriptor, generic, &length) == 0 else { return nil }
+                guard Glibc.bind(descriptor, generic, length) == 0, getsockname(descriptor, generic, &length) == 0 else { return nil }
                 return Int(UInt16(bigEndian: pointer.pointee.sin_port))
             }
         }

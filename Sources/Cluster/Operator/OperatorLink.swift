@@ -24,8 +24,15 @@ final class OperatorLink: Sendable {
         try await open().send(arguments, timeout: timeout)
     }
 
+    /// A server that no worker has used yet is given the functions first.
     func call<Call: FunctionCall>(_ call: Call, timeout: Duration = .seconds(2)) async throws -> Call.Reply {
-        try await open().call(call, timeout: timeout)
+        let connection = try await open()
+        do {
+            return try await connection.call(call, timeout: timeout)
+        } catch let error as RedisError where error.code == .functionNotFound {
+            try await FunctionLibrary.colony1.load(on: connection)
+            return try await connection.call(call, timeout: timeout)
+        }
     }
 
     func serverInfo() async throws -> RedisServerInfo { try await open().serverInfo() }

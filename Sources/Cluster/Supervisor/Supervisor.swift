@@ -150,8 +150,8 @@ final class ChildState: Sendable {
 struct RestartBackoff: Sendable {
     private var failures = 0
 
-    /// Exit codes that a restart does not mend: usage, data, configuration.
-    static func isFinal(_ code: Int32) -> Bool { [64, 65, 78].contains(code) }
+    /// Exit codes that a restart does not mend: configuration, exchange, name in use, Redis unfit.
+    static func isFinal(_ code: Int32) -> Bool { [64, 65, 73, 78].contains(code) }
 
     mutating func next(ranFor life: Duration) -> Duration {
         if life > .seconds(60) { failures = 0 }

@@ -201,6 +201,7 @@ final class ControlState {
         guard number == connectionNumber, connection != nil else { return }
         connection = nil
         perform(keeper.connectionLost(now: .now()))
+        guard !isStopped else { return }
         for feed in feeds.values { feed.post(.controlLost) }
         logger.notice("Control connection to Redis lost")
         reconnect(after: .zero)

@@ -24,15 +24,33 @@ enum WorkerPreflight {
         }
         defer { connection.close() }
         do {
-            let info = try await connection.serverInfo()
-            let version = info.version ?? "unknown"
-            guard let major = Int(version.prefix { $0 != "." }), major >= 7 else {
-                throw ClusterError(
-                    .preflight, "Redis \(version) at \(configuration.redis.endpoint) is too old: functions need Redis 7.0 or Valkey")
+            let findings = Preflight.findings(try await gather(connection))
+            // Without functions nothing works at all; the rest endangers data or leases, and the operator decides.
+            if let fatal = findings.first(where: {
+                $0.severity == .error && (configuration.preflight == .strict || $0.check == .version)
+            }) {
+                throw ClusterError(.preflight, "Redis at \(configuration.redis.endpoint) is unfit: \(fatal.problem); \(fatal.remedy)")
             }
             try await FunctionLibrary.colony1.load(on: connection)
+            for finding in findings where finding.severity > .advice {
+                logger.warning(
+                    "Redis is not set up as it should be",
+                    metadata: ["redis": "\(configuration.redis.endpoint)", "problem": "\(finding.problem)", "remedy": "\(finding.remedy)"])
+            }
         } catch let error as RedisError {
             throw ClusterError(error.code == .noPermission ? .preflight : .redis, error.description)
         }
+    }
+
+    private static func gather(_ connection: RedisConnection) async throws -> PreflightFacts {
+        let info = RedisServerInfo(try await connection.send(["INFO"]).string ?? "")
+        var settings: [String: String] = [:]
+        // A user without CONFIG is a well-chosen one: what INFO does not show is then not checked.
+        if let values = try? await connection.send(["CONFIG", "GET", "*"]).array {
+            for index in stride(from: 0, to: values.count - 1, by: 2) {
+                if let name = values[index].string { settings[name] = values[index + 1].string }
+            }
+        }
+        return PreflightFacts(info: info.fields, configuration: settings)
     }
 }

@@ -49,22 +49,31 @@ final class ServerLink {
         // Few enough at once to stay far below the connection's bound.
         for start in stride(from: 0, to: commands.count, by: 500) {
             let part = commands[start..<min(start + 500, commands.count)]
-            results += await withTaskGroup(of: (Int, Result<RedisValue, RedisError>).self) { [replyTimeout] group in
+            let timeout = replyTimeout
+            results += await withTaskGroup(of: Answer.self) { group in
                 for (at, command) in part.enumerated() {
-                    group.addTask {
-                        do throws(RedisError) {
-                            return (at, .success(try await connection.send(command, timeout: replyTimeout)))
-                        } catch {
-                            return (at, .failure(error))
-                        }
-                    }
+                    group.addTask { await Self.ask(connection, command, timeout: timeout, at: at) }
                 }
                 var answers = [Result<RedisValue, RedisError>](repeating: .success(.null), count: part.count)
-                for await (at, answer) in group { answers[at] = answer }
+                for await answer in group { answers[answer.at] = answer.result }
                 return answers
             }
         }
         return results
+    }
+
+    private struct Answer: Sendable {
+        var at: Int
+        var result: Result<RedisValue, RedisError>
+    }
+
+    /// A function of its own: the optimiser of Swift 6.3 mistakes the index where this stands as a closure with typed throws.
+    private static func ask(_ connection: RedisConnection, _ command: [RedisArgument], timeout: Duration, at: Int) async -> Answer {
+        do {
+            return Answer(at: at, result: .success(try await connection.send(command, timeout: timeout)))
+        } catch {
+            return Answer(at: at, result: .failure(error))
+        }
     }
 
     /// To be called after a round of calls went well.

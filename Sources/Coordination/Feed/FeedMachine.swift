@@ -174,7 +174,8 @@ public struct FeedMachine: Sendable {
             if dead.count > 64 { dead.removeFirst() }
             if case .watching = state { actions.append(.observe) }
         case .acquireReplied(let reply, let sentAt): acquireReplied(reply, sentAt, now, &random, &actions)
-        case .acquireFailed: if case .claiming = state { watchAgain(&actions) }
+        // Not at once: a claim that does not fit, or finds no connection, would be made again and again.
+        case .acquireFailed: if case .claiming = state { watchAgain(looksAtOnce: false, &actions) }
         case .renewed(let token, let sentAt): renewed(token, sentAt, now, &random, &actions)
         case .renewRefused(let token): notRenewed(token, reason: "another worker holds the lease", &random, &actions)
         case .renewFoundNothing(let token): notRenewed(token, reason: "the lease record is gone", &random, &actions)
@@ -276,13 +277,13 @@ public struct FeedMachine: Sendable {
         actions.append(.acquire(acquisition, connection: observation.connection))
     }
 
-    private mutating func watchAgain(_ actions: inout [Action]) {
+    private mutating func watchAgain(looksAtOnce: Bool = true, _ actions: inout [Action]) {
         if stopRequest != nil {
             state = .finished
             actions.append(.finished)
         } else if rank.map({ $0 <= 2 }) ?? false {
             state = .watching(Watching())
-            actions.append(.observe)
+            if looksAtOnce { actions.append(.observe) }
         } else {
             state = .idle
         }

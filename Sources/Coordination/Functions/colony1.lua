@@ -93,6 +93,11 @@ local function top_of(stream)
     error({ err = 'ERR XINFO STREAM told no last-generated-id of ' .. stream })
 end
 
+local function top_id(stream)
+    local top = top_of(stream)
+    return top and top.id or '0-0'
+end
+
 -- The lease record as a table of texts ('' where a field was never set); nil when there is none.
 local function record_of(key)
     local values = redis.call('HMGET', key, unpack(FIELDS))
@@ -258,7 +263,7 @@ end
 local ZEROS = '000000000000'
 
 local function bad_id(id, ending)
-    return redis.error_reply('BADID ' .. tostring(id) .. ' must be a time and end in the token\'s epoch and the packet\'s sequence ' .. ending)
+    return redis.error_reply('BADID ' .. tostring(id) .. ' must be a time with the token\'s epoch and the packet\'s sequence ' .. ending)
 end
 
 -- Functions ---------------------------------------------------------------------------------------------------------------------------
@@ -580,14 +585,14 @@ local function publish(keys, args)
                 args[at + 4])
         end
         if type(added) ~= 'string' then
-            -- Only possible when somebody wrote to this stream by hand within the epoch.
+            -- Only possible when somebody wrote to this stream by hand within the epoch (or an id in the middle is none).
             refused = keys[stream]
             break
         end
         stored_at = at
         if stream == 2 then control_at = at end
     end
-    if not stored_at then return { '0', 'ORDER', lease[3], top_of(refused).id } end
+    if not stored_at then return { '0', 'ORDER', lease[3], top_id(refused) } end
 
     local behind = text(cursor + (stored_at - start) / 5 + 1)
     local stored_ms = string.match(args[stored_at + 1], '^%d+')
@@ -597,7 +602,7 @@ local function publish(keys, args)
     else
         redis.call('HSET', keys[1], 'next_sequence', behind, 'last_ms', stored_ms)
     end
-    if refused then return { '0', 'ORDER', behind, top_of(refused).id } end
+    if refused then return { '0', 'ORDER', behind, top_id(refused) } end
     return { '1', behind }
 end
 

@@ -126,8 +126,8 @@ extension LeaseTiming {
                     Violation(
                         rule: .i4,
                         description: "I4: min-replicas-max-lag \(maxLag.inMilliseconds) + 1000 ms + lease.self_fence "
-                            + "\(selfFence.inMilliseconds) + lease.close_slack \(closeSlack.inMilliseconds) = \(closed.inMilliseconds) is not "
-                            + "below down-after-milliseconds \(downAfter.inMilliseconds) + lease.ttl \(ttl.inMilliseconds) = "
+                            + "\(selfFence.inMilliseconds) + lease.close_slack \(closeSlack.inMilliseconds) = \(closed.inMilliseconds) is "
+                            + "not below down-after-milliseconds \(downAfter.inMilliseconds) + lease.ttl \(ttl.inMilliseconds) = "
                             + "\(elected.inMilliseconds), so a cut-off master could keep a second holder; raise down-after-milliseconds"))
             }
             return found

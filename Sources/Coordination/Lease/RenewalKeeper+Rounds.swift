@@ -14,8 +14,8 @@ extension RenewalKeeper {
         var isUnconfirmed = false
         var isStalled = false
 
-        /// Before every send: with an open websocket only before the deadline. A closed one does no harm, and the answer tells whether the lease is
-        /// still ours.
+        /// Before every send: with an open websocket only before the deadline. A closed one does no harm, and the answer tells whether the
+        /// lease is still ours.
         func mayRenew(now: LocalTime) -> Bool { now < deadline || !hasSocket }
     }
 

@@ -2,8 +2,9 @@ public import RedisClient
 
 /// Keeps the leases a worker holds: when to renew which, until when each may be trusted, and when the dead-man must fire.
 ///
-/// A value on the control thread; pure. Its rules: a deadline is counted from the send of what was confirmed (r1); a lease is renewed only while its
-/// data loop makes progress; nothing is sent for an open websocket whose deadline has passed. After each verb perform the actions in their order.
+/// A value on the control thread; pure. Its rules: a deadline is counted from the send of what was confirmed (r1); a lease is renewed only
+/// while its data loop makes progress; nothing is sent for an open websocket whose deadline has passed. After each verb perform the
+/// actions in their order.
 public struct RenewalKeeper: Sendable {
     /// One `renew` call: leases of one budget group, so of one slot.
     public struct Batch: Sendable, Hashable {
@@ -13,8 +14,8 @@ public struct RenewalKeeper: Sendable {
         public let sentAt: LocalTime
     }
 
-    /// What the feed machines hear. The token is the one the renewal showed: `begin` and `resume` change a feed's token while renewals are under
-    /// way, and the refusal of an outdated token is none; the feed machine compares.
+    /// What the feed machines hear. The token is the one the renewal showed: `begin` and `resume` change a feed's token while renewals are
+    /// under way, and the refusal of an outdated token is none; the feed machine compares.
     public enum Event: Sendable, Hashable {
         /// The lease was held at `sentAt`; it may be trusted until `deadline`.
         case confirmed(FeedName, Token, sentAt: LocalTime, deadline: LocalTime)
@@ -22,7 +23,8 @@ public struct RenewalKeeper: Sendable {
         case refused(FeedName, Token)
         /// There is no record.
         case missing(FeedName, Token)
-        /// A renewal failed or got no answer: whether the lease is held is unknown until the deadline. Told once until the next confirmation.
+        /// A renewal failed or got no answer: whether the lease is held is unknown until the deadline. Told once until the next
+        /// confirmation.
         case unconfirmed(FeedName, Token, RedisError.Code)
         /// The data loop makes no progress, so the lease is not renewed. Told once until it does again.
         case stalled(FeedName, Stall)
@@ -189,7 +191,8 @@ public struct RenewalKeeper: Sendable {
         return finish(now: now)
     }
 
-    /// A batch got an error, or no answer within the renew timeout. After `.tryAgain` (a slot on the move) its leases are renewed one by one.
+    /// A batch got an error, or no answer within the renew timeout. After `.tryAgain` (a slot on the move) its leases are renewed one by
+    /// one.
     public mutating func failed(_ batch: Batch, _ code: RedisError.Code, now: LocalTime) -> [Action] {
         guard underWay.removeValue(forKey: batch.id) != nil else { return [] }
         expire(now: now)
@@ -224,8 +227,9 @@ public struct RenewalKeeper: Sendable {
         return finish(now: now)
     }
 
-    /// A new connect sent at `sentAt` was refused or answered `LOADING`, after the control connection had ended: the server's process is gone, and with it
-    /// every observation of a challenger (r6). Extends what is not expired to `sentAt + H`. Only for an address without anything in between.
+    /// A new connect sent at `sentAt` was refused or answered `LOADING`, after the control connection had ended: the server's process is
+    /// gone, and with it every observation of a challenger (r6). Extends what is not expired to `sentAt + H`. Only for an address without
+    /// anything in between.
     public mutating func outageProof(sentAt: LocalTime, now: LocalTime) -> [Action] {
         expire(now: now)
         if isDirect, case .lost(let lostAt) = link, sentAt >= lostAt {

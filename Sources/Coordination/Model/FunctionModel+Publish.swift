@@ -25,24 +25,26 @@ extension FunctionModel {
         }
         if tail.id.milliseconds < head.id.milliseconds { return Self.reply("0", "ORDER", String(cursor), head.id.description) }
 
+        if packets.contains(where: { $0.stream.isEmpty }) { throw Self.error("BADARG a stream number is none of the call's streams") }
+
         let opened = packets.filter { $0.previous == "0" && $0.stream != call.keys[1] }
         let blocking = opened.compactMap { packet in top(packet.stream).flatMap { $0 >= packet.id ? $0 : nil } }
         if let highest = blocking.max() { return Self.reply("0", "ORDER", String(cursor), highest.description) }
-        let after = Dictionary(uniqueKeysWithValues: opened.map { ($0.id, top($0.stream) ?? .zero) })
+        let after = packets.map { $0.previous == "0" && $0.stream != call.keys[1] ? top($0.stream) ?? .zero : nil }
         for packet in opened { hashes[call.keys[2], default: [:]][packet.stream] = String(epoch) }
         return append(packets, after: after, to: call, &record, from: cursor)
     }
 
     private mutating func append(
-        _ packets: [Packet], after: [StreamID: StreamID], to call: Arguments, _ record: inout RecordModel, from cursor: Int64
+        _ packets: [Packet], after: [StreamID?], to call: Arguments, _ record: inout RecordModel, from cursor: Int64
     ) -> RedisValue {
         var next = cursor
         var refused: String?
-        for packet in packets {
+        for (packet, after) in zip(packets, after) {
             var fields = [
                 StreamModel.Field("time", packet.time), StreamModel.Field("prev", packet.previous), StreamModel.Field("data", packet.data),
             ]
-            if let after = after[packet.id] { fields.append(StreamModel.Field("after", after.description)) }
+            if let after { fields.append(StreamModel.Field("after", after.description)) }
             let appended = streams[packet.stream, default: StreamModel()].append(
                 StreamModel.Entry(id: packet.id, fields: fields), maximumLength: packet.maximumLength)
             guard appended else {
@@ -62,6 +64,7 @@ extension FunctionModel {
     }
 
     private struct Packet {
+        /// Empty for a number that is none of the call's streams.
         var stream: String
         var maximumLength: Int
         var id: StreamID
@@ -74,14 +77,12 @@ extension FunctionModel {
         var packets: [Packet] = []
         for at in stride(from: call.keys.count + 5 * count, to: call.values.count, by: 5) {
             let number = Int(try call.number(at))
-            guard number >= 0, number + 3 <= call.keys.count else {
-                throw Self.error("BADARG stream number \(number) is none of the call's streams")
-            }
+            let isKnown = number >= 0 && number + 3 <= call.keys.count
             guard let id = StreamID(call.values[at + 1]) else { throw Self.error("BADID \(call.values[at + 1])") }
             packets.append(
                 Packet(
-                    stream: number == 0 ? call.keys[1] : call.keys[number + 2],
-                    maximumLength: Int(try call.number(number == 0 ? 2 : number + 2)), id: id, time: call.values[at + 2],
+                    stream: !isKnown ? "" : number == 0 ? call.keys[1] : call.keys[number + 2],
+                    maximumLength: isKnown ? Int(try call.number(number == 0 ? 2 : number + 2)) : 0, id: id, time: call.values[at + 2],
                     previous: call.values[at + 3], data: call.values[at + 4]))
         }
         return packets

@@ -4,7 +4,7 @@ package import RedisClient
 /// The function library over keys in memory: the same calls, the same replies, the same keys afterwards.
 ///
 /// A value: a copy is a snapshot, putting it back is a server that lost what came later. Time comes in; nothing else does. Values are text,
-/// so a payload must be UTF-8; consumer groups, memory and access rules are not modelled.
+/// so a payload must be UTF-8. Not modelled: consumer groups, memory, access rules, and ids that are none in the middle of a batch.
 package struct FunctionModel: Sendable {
     package var hashes: [String: [String: String]] = [:]
     package var streams: [String: StreamModel] = [:]

@@ -35,8 +35,8 @@ public enum Membership {
 
     /// The members from the `beats` zset (incarnation and score) and the hash fields of each, in the same order.
     ///
-    /// Of several incarnations with one name the one that beat last counts. Who has no hash yet, or a state this version does not know, does not
-    /// count: nothing may be planned with it. A weight or load that is no number counts as 1 and 0.
+    /// Of several incarnations with one name the one that beat last counts. Who has no hash yet, or a state this version does not know,
+    /// does not count: nothing may be planned with it. A weight or load that is no number counts as 1 and 0.
     public static func members(beats: [(incarnation: Incarnation, at: Int64)], values: [[String?]]) -> [Member] {
         var byName: [String: Member] = [:]
         for ((incarnation, beatAt), values) in zip(beats, values) {

@@ -1,6 +1,7 @@
 extension PlacementMachine {
-    /// One round of shedding, if its time has come: only above the cap, only to members that were below the mean for long enough with unchanged members, at
-    /// most a tenth of what is held, never a feed that is new in its place, never inside the pace; lowest score first.
+    /// One round of shedding, if its time has come: only above the cap, only to members that were below the mean for long enough with
+    /// unchanged members, at most a tenth of what is held, never a feed that is new in its place, never inside the pace; lowest score
+    /// first.
     mutating func shed(now: LocalTime, isPaceFree: (FeedName) -> Bool) {
         let isDue = nextRound.map { $0 <= now } ?? true
         guard me != nil, load > cap, isDue, isPatient(since: stableSince, now: now) else { return }

@@ -1,5 +1,5 @@
-/// Decides which feeds this worker watches and which it gives away, from the same inputs as all others: members, catalogue, weights. There is no leader; the
-/// lease is the only authority. Pure: time comes in, actions go out.
+/// Decides which feeds this worker watches and which it gives away, from the same inputs as all others: members, catalogue, weights. There
+/// is no leader; the lease is the only authority. Pure: time comes in, actions go out.
 public struct PlacementMachine: Sendable {
     /// A feed's place at this worker.
     public struct Place: Sendable, Hashable {
@@ -58,6 +58,8 @@ public struct PlacementMachine: Sendable {
     private var reserved: Set<FeedName> = []
     var moving: Set<FeedName> = []
     private var places: [FeedName: Place] = [:]
+    /// The room with which all feeds were ranked last.
+    private var placedRoom: Int?
     private var isDraining = false
     // What was read, and what is to be read.
     private var members: [Member] = []
@@ -149,24 +151,23 @@ public struct PlacementMachine: Sendable {
 
     public mutating func claimFailed(_ feed: FeedName, now: LocalTime) -> [Action] {
         guard reserved.remove(feed) != nil else { return [] }
+        loadChanged(feed)
         return finish(now: now)
     }
 
     /// The feed is held from now on.
     public mutating func took(_ feed: FeedName, now: LocalTime) -> [Action] {
-        let had = room
         reserved.remove(feed)
         held[feed] = now
-        loadChanged(feed, from: had)
+        loadChanged(feed)
         return finish(now: now)
     }
 
     /// The feed is no longer held.
     public mutating func gaveUp(_ feed: FeedName, now: LocalTime) -> [Action] {
         moving.remove(feed)
-        let had = room
         guard held.removeValue(forKey: feed) != nil else { return [] }
-        loadChanged(feed, from: had)
+        loadChanged(feed)
         return finish(now: now)
     }
 
@@ -179,11 +180,14 @@ public struct PlacementMachine: Sendable {
 
     // MARK: Time
 
-    /// The time of the last `.wake` has come; early calls do no harm. `isPaceFree` tells whether the admission of a feed's budget group is free,
-    /// that is, whether its last admitted disconnect is at least one pace ago on Redis' clock; it is asked about held feeds only.
+    /// The time of the last `.wake` has come; early calls do no harm. `isPaceFree` tells whether the admission of a feed's budget group is
+    /// free, that is, whether its last admitted disconnect is at least one pace ago on Redis' clock; it is asked about held feeds only.
     public mutating func woken(now: LocalTime, isPaceFree: (FeedName) -> Bool) -> [Action] {
         if let at = wakeAt, at <= now { wakeAt = nil }
-        if let countedAt, firstSeen.values.contains(where: { $0 + settings.settle > countedAt && $0 + settings.settle <= now }) {
+        // With a list that is known to be old nobody is let in: the reading that is due does it.
+        if readVersion == wantedVersion, let countedAt,
+            firstSeen.values.contains(where: { $0 + settings.settle > countedAt && $0 + settings.settle <= now })
+        {
             count(now: now)
             place()
         }
@@ -191,7 +195,8 @@ public struct PlacementMachine: Sendable {
         return finish(now: now)
     }
 
-    /// `rebalance --now`: gives away at once what is above the fair share, without waiting for rounds, residence or patience; never against the pace.
+    /// `rebalance --now`: gives away at once what is above the fair share, without waiting for rounds, residence or patience; never
+    /// against the pace.
     public mutating func rebalance(now: LocalTime, isPaceFree: (FeedName) -> Bool) -> [Action] {
         if !isDraining { shedAll(now: now, isPaceFree: isPaceFree) }
         return finish(now: now)
@@ -206,19 +211,20 @@ public struct PlacementMachine: Sendable {
 
     private func fits(_ feed: FeedName) -> Bool { Self.fits(weight(feed), load: load, cap: cap, mean: mean) }
 
-    /// Below the cap with the feed on top. One heavier than others may find no such place although there is room in all; it may go where the load is below
-    /// the mean, and somebody's always is.
+    /// Below the cap with the feed on top. One heavier than others may find no such place although there is room in all; it may go where
+    /// the load is below the mean, and somebody's always is.
     private static func fits(_ weight: Int, load: Int, cap: Int, mean: Double) -> Bool {
         load + weight <= cap || (weight > 1 && Double(load) < mean)
     }
 
-    /// Who counts: ready and settled. Sets caps and means.
+    /// Who counts for ranks: ready and settled. Sets caps and means.
     private mutating func count(now: LocalTime) {
         countedAt = now
         let settled = members.filter { member in
             member.state == .ready && (firstSeen[member.name].map { now - $0 >= settings.settle } ?? false)
         }
-        let weights = settled.reduce(0) { $0 + $1.weight }
+        // Those that are about to count already lower the caps: workers that start together must not let the first of them take everything.
+        let weights = members.filter { $0.state == .ready }.reduce(0) { $0 + $1.weight }
         let since = Dictionary(uniqueKeysWithValues: zip(candidates.map(\.name), others.map(\.belowMeanSince)))
         me = settled.first { $0.name == name }
         own = Rendezvous.Candidate(name: name, weight: me?.weight ?? 1)
@@ -240,6 +246,7 @@ public struct PlacementMachine: Sendable {
     /// Ranks every feed anew and tells what has changed.
     private mutating func place() {
         let load = load
+        placedRoom = room
         for feed in feeds.keys.sorted() { place(feed, load: load) }
     }
 
@@ -252,8 +259,8 @@ public struct PlacementMachine: Sendable {
     }
 
     /// Only near the cap does one feed more or less decide about the others.
-    private mutating func loadChanged(_ feed: FeedName, from had: Int?) {
-        if had == room { place(feed, load: load) } else { place() }
+    private mutating func loadChanged(_ feed: FeedName) {
+        if placedRoom == room { place(feed, load: load) } else { place() }
     }
 
     private func ranked(_ feed: FeedName, _ entry: Entry, load: Int) -> Place? {
@@ -261,7 +268,7 @@ public struct PlacementMachine: Sendable {
         let rank: Int?
         if held[feed] != nil {
             rank = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: .max) { _ in true }
-        } else if Self.fits(entry.weight, load: load, cap: cap, mean: mean) {
+        } else if reserved.contains(feed) || Self.fits(entry.weight, load: load, cap: cap, mean: mean) {
             rank = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: 2) { index in
                 let other = others[index]
                 return Self.fits(entry.weight, load: other.load, cap: other.cap, mean: other.mean)
@@ -287,8 +294,8 @@ public struct PlacementMachine: Sendable {
         }
         let settling = firstSeen.values.map { $0 + settings.settle }.filter { $0 > now }
         let times = settling + [isReading ? nil : nextRead, nextShedding(now: now)].compactMap { $0 }.filter { $0 > now }
-        // An earlier wake-up stands: it comes to the same.
-        if let at = times.min(), wakeAt.map({ $0 <= now || $0 > at }) ?? true {
+        // An earlier wake-up stands until it has come, so that no other verb puts it off.
+        if let at = times.min(), wakeAt.map({ $0 > at }) ?? true {
             wakeAt = at
             actions.append(.wake(at))
         }

@@ -16,7 +16,7 @@ public struct PlacementSettings: Sendable, Hashable {
     public var claimStagger: Duration
 
     public init(
-        capFactor: Double = 1.10, settle: Duration = .seconds(3), round: Duration = .seconds(60), roundCap: Duration = .seconds(960),
+        capFactor: Double = 1.10, settle: Duration = .seconds(3), round: Duration = .seconds(60), roundCap: Duration = .seconds(240),
         minimumResidence: Duration = .seconds(600), patience: Duration = .seconds(30), claimStagger: Duration = .milliseconds(150)
     ) {
         self.capFactor = capFactor
@@ -41,7 +41,8 @@ public struct PlacementSettings: Sendable, Hashable {
         return Int((exact - exact * 1e-12).rounded(.up))
     }
 
-    /// How long loads must have been seen unchanged in kind before a move, for so many members: the more there are, the later all have heard.
+    /// How long loads must have been seen unchanged in kind before a move, for so many members: the more there are, the later all have
+    /// heard.
     public func patience(members: Int) -> Duration { max(patience, .seconds(10) + .milliseconds(20) * members) }
 
     /// How often the members' loads are read again: in a cluster of 1,000 every 30 s, so that reading stays far below renewing.

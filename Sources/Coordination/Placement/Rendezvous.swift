@@ -1,7 +1,7 @@
 /// Weighted rendezvous hashing: who is best placed for a feed, the same for everybody who knows the same workers.
 ///
-/// `score = weight / -ln(fraction(pair(hash(feed), hash(worker name))))`; the highest score is rank 1, equal scores go by name. Names, not incarnations:
-/// a restart keeps its place. A worker that comes or goes changes the order of no two others.
+/// `score = weight / -ln(fraction(pair(hash(feed), hash(worker name))))`; the highest score is rank 1, equal scores go by name. Names, not
+/// incarnations: a restart keeps its place. A worker that comes or goes changes the order of no two others.
 public enum Rendezvous {
     /// A worker as far as scores go.
     public struct Candidate: Sendable, Hashable {

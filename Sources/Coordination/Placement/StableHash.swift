@@ -1,7 +1,7 @@
 /// The hash placement is built on. Part of the contract between workers of all versions and platforms: it must never change.
 ///
-/// FNV-1a over the UTF-8 bytes (offset basis 14695981039346656037, prime 1099511628211), then the finalizer of MurmurHash3 (`avalanche`), since
-/// FNV-1a alone leaves the upper bits of short texts poor.
+/// FNV-1a over the UTF-8 bytes (offset basis 14695981039346656037, prime 1099511628211), then the finalizer of MurmurHash3 (`avalanche`),
+/// since FNV-1a alone leaves the upper bits of short texts poor.
 public enum StableHash {
     public static func of(_ text: String) -> UInt64 {
         var hash: UInt64 = 14_695_981_039_346_656_037
@@ -22,7 +22,8 @@ public enum StableHash {
     /// A hash as a fraction: its upper 52 bits and a half, so that it is exact, never 0 and never 1.
     public static func fraction(_ hash: UInt64) -> Double { (Double(hash >> 12) + 0.5) * 0x1p-52 }
 
-    /// The natural logarithm, made of additions, multiplications and divisions only: the same to the last bit everywhere, which a C library's is not.
+    /// The natural logarithm, made of additions, multiplications and divisions only: the same to the last bit everywhere, which a C
+    /// library's is not.
     public static func logarithm(_ value: Double) -> Double {
         var exponent = Double(value.exponent)
         var significand = value.significand

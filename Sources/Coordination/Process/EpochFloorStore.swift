@@ -21,8 +21,8 @@ public struct EpochFloorStore: Sendable {
 
     /// The highest floors of all workers that keep theirs in this directory.
     ///
-    /// A file that cannot be read, or is damaged, is logged and counts as far as it goes: a missing floor weakens only the memory of epochs over
-    /// a loss of Redis' data. Throws `.stateDirectory` when the directory itself cannot be made or listed.
+    /// A file that cannot be read, or is damaged, is logged and counts as far as it goes: a missing floor weakens only the memory of
+    /// epochs over a loss of Redis' data. Throws `.stateDirectory` when the directory itself cannot be made or listed.
     public func load(logger: Logger) throws(CoordinationError) -> EpochFloors {
         try directory.prepare()
         var floors = EpochFloors()

@@ -33,6 +33,8 @@ public struct FeedConfiguration: Sendable {
     /// Retention by count, of each data stream and of the control stream.
     public var dataMaxlen = 10_000
     public var controlMaxlen = 10_000
+    /// Retention by age, of all streams; zero: none.
+    public var maxAge: Duration = .seconds(86_400)
     /// By channel, instead of `dataMaxlen`.
     public var channelMaxlen: [String: Int] = [:]
     public var publish = PublishMachine.Limits()

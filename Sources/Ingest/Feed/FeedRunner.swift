@@ -42,6 +42,10 @@ package final class FeedRunner {
     private var reason = ""
     private var finishedMalformed = 0
     private var sweeps = 0
+    /// Nothing may be received: no epoch yet, or a disconnect is being asked for.
+    private var isPausedByMachine = false
+    /// Redis is behind.
+    private var isPausedByPressure = false
     /// When a disconnect of this feed was last admitted, as far as this worker knows.
     private var admittedAt: LocalTime?
 
@@ -153,7 +157,9 @@ package final class FeedRunner {
                     path.lastReceived(topic).map { LocalTime(nanoseconds: $0) }
                 })
         }
-        guard var keepAlive else { return }
+        if sweeps % 40 == 0 { trim(now) }
+        // What is not read cannot be missed.
+        guard !isPausedByPressure, var keepAlive else { return }
         let verdict = keepAlive.check(
             now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame),
             lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
@@ -200,7 +206,9 @@ package final class FeedRunner {
             saw(epoch)
             clockRead(redisMilliseconds: redisNow, at: .now())
             publisher.renumber(Token(incarnation: incarnation, epoch: epoch), lastMilliseconds: lastMilliseconds)
-        case .pauseReading: socket?.isReading = false
+        case .pauseReading:
+            isPausedByMachine = true
+            applyReading()
         case .resumeReading: resumeReading()
         case .closeSocket(let reason): closeSocket(reason: reason, within: .milliseconds(100))
         case .closeSocketBy(let time, let reason):
@@ -335,6 +343,9 @@ package final class FeedRunner {
     private func open(url: String, pingInterval: Duration?) {
         var webSocket = configuration.webSocket
         webSocket.url = url
+        if webSocket.roots == .insecure {
+            logger.warning("Certificates of the exchange are not verified (tls.insecure)", metadata: ["url": "\(url)"])
+        }
         let path = FeedPath(configuration: configuration, publisher: publisher, clockOffset: clockOffset, owner: self)
         let profile = configuration.dialect.profile
         let generation = generation
@@ -346,8 +357,9 @@ package final class FeedRunner {
             attempt = nil
             switch result {
             case .success(let socket):
-                socket.isReading = false
                 self.socket = socket
+                isPausedByMachine = true
+                applyReading()
                 self.path = path
                 reason = ""
                 keepAlive = KeepAlive(
@@ -368,10 +380,13 @@ package final class FeedRunner {
     }
 
     private func resumeReading() {
-        guard let socket else { return }
+        guard socket != nil else { return }
         if !configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
-        socket.isReading = true
+        isPausedByMachine = false
+        applyReading()
     }
+
+    private func applyReading() { socket?.isReading = !isPausedByMachine && !isPausedByPressure }
 
     /// Once per connection: at once, or behind the exchange's greeting where it wants that.
     private func subscribe() {
@@ -412,6 +427,34 @@ package final class FeedRunner {
 
     private func whenClosed(_ action: @escaping () -> Void) {
         if closing == nil { action() } else { afterClose.append(action) }
+    }
+
+    // MARK: Retention
+
+    /// Drops what is older than the retention by age; the retention by count is kept with every append.
+    private func trim(_ now: LocalTime) {
+        guard configuration.maxAge > .zero, clockOffset != 0 else { return }
+        let redisNow = (now.nanoseconds + clockOffset) / 1_000_000
+        let keys = publisher.table.slots.map(\.key)
+        for start in stride(from: 0, to: keys.count, by: TrimCall.maximumStreams) {
+            let call = TrimCall(
+                feed: configuration.keys, streams: Array(keys[start..<min(start + TrimCall.maximumStreams, keys.count)]),
+                minimumMilliseconds: redisNow - configuration.maxAge.wholeMilliseconds, forgetMilliseconds: 0)
+            _ = link.write(call.arguments(), timeout: .seconds(5)) { [self] result in
+                do {
+                    let reply = try TrimCall.decode(try result.get())
+                    for late in reply.lateGroups {
+                        logger.warning(
+                            "A consumer group lost entries to the retention",
+                            metadata: ["stream": "\(late.stream)", "group": "\(late.group)"])
+                    }
+                } catch {
+                    // The next round does the same again.
+                    logger.debug("Streams could not be trimmed", error: error)
+                }
+            }
+        }
+        link.flush()
     }
 
     // MARK: Sending
@@ -486,6 +529,17 @@ extension FeedRunner: RedisLinkUser {
 extension FeedRunner: PublisherOwner {
     package func publishFenced() { handle(.publishFenced) }
     package func publishDisordered(topMilliseconds: Int64) { handle(.publishDisordered(topMilliseconds: topMilliseconds)) }
+
+    package func publishPressure(isHigh: Bool) {
+        isPausedByPressure = isHigh
+        path?.readingPaused(isHigh)
+        applyReading()
+    }
+
+    package func publishOverflowed() {
+        // An order book is better off with a fresh snapshot than with a hole.
+        if configuration.overflow == .close { endSocket(reason: "buffer full while Redis was away") }
+    }
 }
 
 extension FeedRunner: FeedPathOwner {

@@ -97,6 +97,11 @@ package final class FeedPath: WebSocketDelegate {
 
     // MARK: Reading
 
+    /// Reading was paused or goes on: the silence in between was ours.
+    package func readingPaused(_ isPaused: Bool) {
+        if !isPaused { lastFrame = LocalTime.now().nanoseconds }
+    }
+
     private func beginBurst() {
         burstLocal = LocalTime.now().nanoseconds
         burstWall = WallClock.nanoseconds()

@@ -19,6 +19,8 @@ package struct PublishBatch {
     package internal(set) var startedAt: Int64 = 0
     /// Local time of the acknowledgement, nanoseconds.
     package internal(set) var acknowledgedAt: Int64 = 0
+    /// Bytes of all batches of the feed up to and with this one.
+    var endOffset = 0
 
     init(first: Int, body: ByteBuffer) {
         self.first = first
@@ -35,4 +37,5 @@ package struct LostRange: Equatable, Sendable {
     package internal(set) var last: Int
     package internal(set) var milliseconds: Int64
     package internal(set) var reason: String
+    var endOffset = 0
 }

@@ -60,6 +60,20 @@ public struct PublishMachine {
             }
         }
 
+        var endOffset: Int {
+            switch self {
+            case .packets(let batch): batch.endOffset
+            case .lost(let range): range.endOffset
+            }
+        }
+
+        var bytes: Int {
+            switch self {
+            case .packets(let batch): batch.bytes
+            case .lost: 0
+            }
+        }
+
         var memory: Int {
             switch self {
             case .packets(let batch): batch.body.storageCapacity
@@ -92,6 +106,8 @@ public struct PublishMachine {
     private var inFlight = 0
     private var inFlightBytes = 0
     private var memory = 0
+    /// Bytes of all batches ever sealed.
+    private var sealedBytes = 0
     private var lostInFlight = false
     private var open: PublishBatch?
     private var openStreams = 0
@@ -111,6 +127,15 @@ public struct PublishMachine {
     /// True when everything received has been handed to the connection.
     package var isAllSent: Bool { open == nil && acknowledged + inFlight == entries.count && !lostInFlight }
 
+    /// Bytes that are not stored yet.
+    package var unstoredBytes: Int {
+        let stored: Int =
+            if acknowledged > 0 { entries[acknowledged - 1].endOffset } else {
+                entries.first.map { $0.endOffset - $0.bytes } ?? sealedBytes
+            }
+        return sealedBytes - stored + (open?.bytes ?? 0)
+    }
+
     /// True when everything received is stored.
     package var isAllStored: Bool { open == nil && acknowledged == entries.count }
 
@@ -126,7 +151,8 @@ public struct PublishMachine {
     package var wakeAt: Int64? {
         guard token != nil, isLinkUp, !isHeld else { return nil }
         if retryAt > 0 { return retryAt }
-        guard let open, inFlight < limits.inFlightBatches else { return nil }
+        // Only where time is what is waited for: everything else is moved on by a reply.
+        guard let open, inFlight < limits.inFlightBatches, !lostInFlight, acknowledged + inFlight == entries.count else { return nil }
         return open.startedAt + limits.gatherTime.wholeNanoseconds
     }
 
@@ -208,8 +234,10 @@ public struct PublishMachine {
     }
 
     private mutating func seal(_ now: Int64) {
-        guard let batch = open else { return }
+        guard var batch = open else { return }
         open = nil
+        sealedBytes += batch.bytes
+        batch.endOffset = sealedBytes
         // The next batch will probably be as large as this one: a little more room saves growing it copy by copy.
         typicalBytes = min(max(512, batch.bytes + batch.bytes / 4), limits.maxBytes)
         entries.append(.packets(batch))
@@ -437,6 +465,7 @@ public struct PublishMachine {
             counters.droppedBytes += batch.bytes
             let next = entries[victim + 1].firstMilliseconds
             var range = LostRange(first: batch.first, last: batch.last, milliseconds: next, reason: "buffer full while Redis was away")
+            range.endOffset = batch.endOffset
             if victim > index, case .lost(let before) = entries[victim - 1] {
                 range.first = before.first
                 entries.remove(at: victim)

@@ -7,6 +7,10 @@ import RedisClient
 package protocol PublisherOwner: AnyObject {
     func publishFenced()
     func publishDisordered(topMilliseconds: Int64)
+    /// Redis takes packets more slowly than they come (true), or has caught up (false): the socket is to be read accordingly.
+    func publishPressure(isHigh: Bool)
+    /// The buffer is full while Redis is away: the oldest packets are being dropped.
+    func publishOverflowed()
 }
 
 /// Carries out what `PublishMachine` decides, on the feed's event loop.
@@ -97,6 +101,26 @@ package final class Publisher: RedisLinkUser {
         }
         if wrote { link.flush() }
         scheduleWake(now)
+        judgePressure()
+    }
+
+    private var isPressed = false
+    private var knownDrops = 0
+
+    /// While Redis answers, the exchange waits in its socket rather than in our memory. While it does not, the ring is what it is for.
+    private func judgePressure() {
+        let unstored = machine.unstoredBytes
+        if !isPressed, link.isUp, unstored > machine.limits.ringBytes / 4 {
+            isPressed = true
+            owner?.publishPressure(isHigh: true)
+        } else if isPressed, !link.isUp || unstored < machine.limits.ringBytes / 8 {
+            isPressed = false
+            owner?.publishPressure(isHigh: false)
+        }
+        if machine.counters.droppedPackets > knownDrops {
+            knownDrops = machine.counters.droppedPackets
+            if !link.isUp { owner?.publishOverflowed() }
+        }
     }
 
     /// Runs `action` when everything received so far has been written to the connection, so that the call it writes is executed behind it.
@@ -195,6 +219,7 @@ package final class Publisher: RedisLinkUser {
 
     package func linkLost() {
         machine.linkLost()
+        judgePressure()
     }
 
     // MARK: Time
@@ -208,7 +233,7 @@ package final class Publisher: RedisLinkUser {
         wake?.cancel()
         wakeAt = at
         let loopBound = NIOLoopBound(self, eventLoop: link.eventLoop)
-        wake = link.eventLoop.scheduleTask(in: .nanoseconds(max(0, at - now))) {
+        wake = link.eventLoop.scheduleTask(in: .nanoseconds(max(1_000_000, at - now))) {
             let publisher = loopBound.value
             publisher.wake = nil
             publisher.wakeAt = .max

@@ -5,8 +5,8 @@ internal import DequeModule
 extension SubscriptionMachine {
     /// The exchange answered a request.
     ///
-    /// The request is found by the id in the answer, else by the topics it names, else it is the oldest one without an answer. A refusal of several
-    /// topics at once that does not say which of them it means is taken apart: each half is sent again on its own.
+    /// The request is found by the id in the answer, else by the topics it names, else it is the oldest one without an answer. A refusal
+    /// of several topics at once that does not say which of them it means is taken apart: each half is sent again on its own.
     public mutating func acknowledged(_ answer: Acknowledgement, generation: Int, now: LocalTime) -> [Action] {
         guard open?.generation == generation else { return [] }
         let index = indexOfRequest(answer)
@@ -32,7 +32,8 @@ extension SubscriptionMachine {
 
     /// Looks at every stream: learns its rhythm and finds those that fell silent. To be called about once a second.
     ///
-    /// `lastData` gives the receipt time of the stream's last packet on this connection, nil if there was none. Only data count, no heartbeats.
+    /// `lastData` gives the receipt time of the stream's last packet on this connection, nil if there was none. Only data count, no
+    /// heartbeats.
     public mutating func sweep(generation: Int, now: LocalTime, lastData: (Topic) -> LocalTime?) -> [Action] {
         guard open?.generation == generation else { return [] }
         var stale: [Topic] = []

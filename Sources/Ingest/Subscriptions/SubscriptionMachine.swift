@@ -5,8 +5,8 @@ internal import DequeModule
 /// Keeps one connection subscribed to what is desired: sends what is missing inside the exchange's limits, hears the answers, sends again,
 /// takes back what is no longer desired, and notices streams that fell silent.
 ///
-/// Pure: time comes in, actions go out. Events of another connection than the open one are ignored by their generation. After each verb the shell
-/// performs the actions in order; `.wake` replaces the wake-up asked for before.
+/// Pure: time comes in, actions go out. Events of another connection than the open one are ignored by their generation. After each verb
+/// the shell performs the actions in order; `.wake` replaces the wake-up asked for before.
 public struct SubscriptionMachine: Sendable {
     public enum Action: Sendable, Equatable {
         /// Show the request to the connection's reader (`DialectReader.prepare`), then send its message.
@@ -53,7 +53,8 @@ public struct SubscriptionMachine: Sendable {
 
     /// Takes in the desired set. The same version again changes nothing.
     ///
-    /// Topics the dialect refuses, and those above the exchange's maximum per connection, are rejected with words; the others keep their place.
+    /// Topics the dialect refuses, and those above the exchange's maximum per connection, are rejected with words; the others keep their
+    /// place.
     public mutating func desire(_ topics: [Topic], version: Int, now: LocalTime) -> [Action] {
         guard version != self.version else { return [] }
         self.version = version
@@ -93,8 +94,8 @@ public struct SubscriptionMachine: Sendable {
 
     // MARK: The connection
 
-    /// A connection is open and ready for subscriptions (behind the exchange's greeting where there is one). `urlTopics` are those that were given
-    /// to `Dialect.connection(topics:random:)`.
+    /// A connection is open and ready for subscriptions (behind the exchange's greeting where there is one). `urlTopics` are those that
+    /// were given to `Dialect.connection(topics:random:)`.
     public mutating func connected(generation: Int, urlTopics: [Topic], now: LocalTime) -> [Action] {
         disconnect()
         open = Connection(generation: generation, urlTopics: Set(urlTopics))

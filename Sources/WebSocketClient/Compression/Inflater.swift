@@ -94,6 +94,7 @@ extension Inflater {
             stream.pointee.avail_in = 0
         }
         endedWithInput = false
+        guard limit >= 0 else { throw CompressionError(.tooLarge, "no byte is allowed: the limit is \(limit)") }
         while true {
             let result = try step(limit: limit, into: &sink)
             if result == Z_STREAM_END {
@@ -133,7 +134,7 @@ extension Inflater {
     private func step(limit: Int, into sink: inout some InflateSink & ~Copyable) throws(CompressionError) -> Int32 {
         let before = Int(stream.pointee.avail_in)
         // One byte more than allowed, so that going over is seen without inflating further.
-        let space = sink.space(atLeast: 1, upTo: limit - given + 1)
+        let space = sink.space(atLeast: 1, upTo: limit == .max ? limit : limit - given + 1)
         stream.pointee.next_out = space.bindMemory(to: UInt8.self).baseAddress
         stream.pointee.avail_out = UInt32(clamping: space.count)
         let offered = Int(stream.pointee.avail_out)

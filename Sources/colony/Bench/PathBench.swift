@@ -100,15 +100,22 @@ struct PathBench: Sendable {
         }
         struct Report: Decodable {
             var packets: Int
-            var wall_s: Double
-            var us_per_packet: Double
-            var maxrss_kb: Int
+            var wallSeconds: Double
+            var microsecondsPerPacket: Double
+            var peakMemoryKilobytes: Int
+
+            enum CodingKeys: String, CodingKey {
+                case packets
+                case wallSeconds = "wall_s"
+                case microsecondsPerPacket = "us_per_packet"
+                case peakMemoryKilobytes = "maxrss_kb"
+            }
         }
         let report = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
         let after = try await redisCPU(link)
         return PathSample(
-            microsecondsPerPacket: report.us_per_packet, packetsPerSecond: Double(report.packets) / report.wall_s,
-            redisMicrosecondsPerPacket: (after - before) * 1e6 / Double(report.packets), peakMemoryKilobytes: report.maxrss_kb)
+            microsecondsPerPacket: report.microsecondsPerPacket, packetsPerSecond: Double(report.packets) / report.wallSeconds,
+            redisMicrosecondsPerPacket: (after - before) * 1e6 / Double(report.packets), peakMemoryKilobytes: report.peakMemoryKilobytes)
     }
 
     private func measureColony(
@@ -128,8 +135,9 @@ struct PathBench: Sendable {
         let packets = packets
         let outcome = try await Subprocess.run(
             .path(FilePath(ProcessInformation.executable)),
-            arguments: ["worker", "--single", "--name", "bench", "--config", file, "--log-level", "error"], input: .none, output: .sequence,
-            error: .discarded
+            arguments: ["worker", "--single", "--name", "bench", "--config", file, "--log-level", "warning"], input: .none,
+            output: .sequence,
+            error: .currentStandardError
         ) { execution in
             let pid = execution.processIdentifier.value
             let lease: RedisArgument = "colony:{binance}:lease:binance"

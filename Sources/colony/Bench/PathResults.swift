@@ -33,13 +33,23 @@ struct PathResults: Sendable {
         var transport: String
         var bytes: Int
         var program: String
-        var cpu_us_per_packet: Double
-        var redis_cpu_us_per_packet: Double
-        var packets_per_s: Double
-        var peak_memory_kb: Int
+        var cpuMicroseconds: Double
+        var redisMicroseconds: Double
+        var packetsPerSecond: Double
+        var peakMemoryKilobytes: Int
         /// This program's CPU over that of the C program with hiredis, round by round, median.
-        var ratio_to_c_hiredis: Double
-        var ratio_to_c_resp: Double
+        var ratioToHiredis: Double
+        var ratioToResp: Double
+
+        enum CodingKeys: String, CodingKey {
+            case transport, bytes, program
+            case cpuMicroseconds = "cpu_us_per_packet"
+            case redisMicroseconds = "redis_cpu_us_per_packet"
+            case packetsPerSecond = "packets_per_s"
+            case peakMemoryKilobytes = "peak_memory_kb"
+            case ratioToHiredis = "ratio_to_c_hiredis"
+            case ratioToResp = "ratio_to_c_resp"
+        }
     }
 
     private var rows: [Row] {
@@ -48,10 +58,10 @@ struct PathResults: Sendable {
             let own = samples[key] ?? []
             return Row(
                 transport: key.isTLS ? "wss" : "ws", bytes: key.size, program: key.program.rawValue,
-                cpu_us_per_packet: Self.median(own.map(\.microsecondsPerPacket)),
-                redis_cpu_us_per_packet: Self.median(own.map(\.redisMicrosecondsPerPacket)),
-                packets_per_s: Self.median(own.map(\.packetsPerSecond)), peak_memory_kb: own.map(\.peakMemoryKilobytes).max() ?? 0,
-                ratio_to_c_hiredis: ratio(key, to: .hiredis), ratio_to_c_resp: ratio(key, to: .resp))
+                cpuMicroseconds: Self.median(own.map(\.microsecondsPerPacket)),
+                redisMicroseconds: Self.median(own.map(\.redisMicrosecondsPerPacket)),
+                packetsPerSecond: Self.median(own.map(\.packetsPerSecond)), peakMemoryKilobytes: own.map(\.peakMemoryKilobytes).max() ?? 0,
+                ratioToHiredis: ratio(key, to: .hiredis), ratioToResp: ratio(key, to: .resp))
         }
     }
 
@@ -78,9 +88,9 @@ struct PathResults: Sendable {
             rightAligned: [1, 3, 4, 5, 6, 7, 8])
         for row in rows {
             table.add([
-                row.transport, "\(row.bytes)", row.program, Self.format(row.cpu_us_per_packet), Self.format(row.ratio_to_c_hiredis),
-                Self.format(row.ratio_to_c_resp), "\(Int(row.packets_per_s))", Self.format(row.redis_cpu_us_per_packet),
-                "\(row.peak_memory_kb / 1024)",
+                row.transport, "\(row.bytes)", row.program, Self.format(row.cpuMicroseconds), Self.format(row.ratioToHiredis),
+                Self.format(row.ratioToResp), "\(Int(row.packetsPerSecond))", Self.format(row.redisMicroseconds),
+                "\(row.peakMemoryKilobytes / 1024)",
             ])
         }
         return

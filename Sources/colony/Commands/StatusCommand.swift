@@ -24,7 +24,8 @@ enum StatusText {
     static func render(_ status: ClusterStatus) -> String {
         var workers = TextTable(["WORKER", "PID", "HOST", "STATE", "FEEDS", "BEAT"], rightAligned: [1])
         for worker in status.workers {
-            let beat = worker.beatAgeMilliseconds < 5000 ? "ok" : "\(worker.beatAgeMilliseconds / 1000) s ago"
+            let isHeard = worker.beatAgeMilliseconds < 5000 && worker.state != "dead"
+            let beat = isHeard ? "ok" : "\(worker.beatAgeMilliseconds / 1000) s ago"
             workers.add([worker.id, "\(worker.pid)", worker.host, worker.state, worker.feeds.joined(separator: " "), beat])
         }
         let redis = status.redis

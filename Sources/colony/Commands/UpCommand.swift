@@ -54,7 +54,12 @@ struct UpCommand: AsyncParsableCommand {
         options.directory = directory
         options.logLevel = common.logLevel == "notice" ? "info" : common.logLevel
         options.settings = common.settings
-        options.configFile = common.config
+        if let config = common.config {
+            throw ClusterError(
+                .configuration,
+                "`up` makes its own configuration and does not read \(config); give single settings with --set, or run "
+                    + "`colony worker --config`")
+        }
         options.externalRedis = common.redis
         options.replay = try replays()
         let limit = try duration.map { try DurationText.parse($0, option: "--for") }

@@ -33,15 +33,15 @@ struct LiveView: Sendable {
             let rest = limit.map { $0 - elapsed } ?? .seconds(1)
             do { try await Task.sleep(for: min(.seconds(1), rest)) } catch { break }
         }
-        // The last look, at a cluster that still runs, also when we are being cancelled.
+        // The last look is at a cluster that still runs: when we are cancelled it is already being taken down.
         let client = client
-        if let status = await Task(operation: { try? await client.status() }).value { summary.add(status) }
+        if !Task.isCancelled, let status = try? await client.status() { summary.add(status) }
         summary.gaps = await Task(operation: { try? await client.gaps() }).value
         return summary
     }
 
     private func redraw(_ status: ClusterStatus, _ summary: UpSummary, _ elapsed: Duration, above: Int) -> Int {
-        var text = "\n" + Console.colour("colony", .bold) + "  \(elapsed.components.seconds) s  \(status.workers.count) workers  "
+        var text = "\n" + Console.colour("colony", .bold) + "  \(elapsed.components.seconds) s  \(Self.alive(status)) workers  "
         text += "\(Int(status.feeds.reduce(0) { $0 + $1.packetsPerSecond })) packets/s  \(summary.packets) packets\n\n"
         text += StatusText.feeds(status.feeds).text + "\n\n"
         for worker in status.workers {
@@ -55,11 +55,15 @@ struct LiveView: Sendable {
         return text.split(separator: "\n", omittingEmptySubsequences: false).count - 1
     }
 
+    private static func alive(_ status: ClusterStatus) -> Int {
+        status.workers.count { $0.state != "dead" && $0.beatAgeMilliseconds < 5000 }
+    }
+
     private func line(_ status: ClusterStatus, _ elapsed: Duration) -> String {
         let feeds = status.feeds.map { feed in
             let holder = feed.holder.isEmpty ? "nobody" : String(feed.holder.prefix { $0 != "." })
             return "\(feed.feed) \(UpSummary.state(of: feed)) \(holder) epoch \(feed.epoch) \(Int(feed.packetsPerSecond.rounded()))/s"
         }
-        return "\(elapsed.components.seconds) s  \(status.workers.count) workers | " + feeds.joined(separator: " | ")
+        return "\(elapsed.components.seconds) s  \(Self.alive(status)) workers | " + feeds.joined(separator: " | ")
     }
 }

@@ -18,7 +18,6 @@ struct LocalCluster: Sendable {
         var directory: String?
         var logLevel = "info"
         var settings: [String] = []
-        var configFile: String?
         /// Use this Redis instead of an embedded one.
         var externalRedis: String?
         /// Recording to play, by exchange.
@@ -100,12 +99,7 @@ struct LocalCluster: Sendable {
         _ directory: RunDirectory, redis: String, isEmbedded: Bool, exchanges: SimulatedExchanges, limit: Duration?
     ) async throws -> UpSummary {
         let file = try writeConfiguration(directory, redis: redis, isEmbedded: isEmbedded, exchanges: exchanges)
-        var flags: [String: String] = [:]
-        for setting in options.settings {
-            if let equals = setting.firstIndex(of: "=") {
-                flags[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
-            }
-        }
+        let flags = try SettingFlags.parse(options.settings)
         let configuration = try ConfigurationLoader(file: file, environment: ProcessEnvironment.variables, flags: flags).load()
             .configuration
         try await WorkerProcess.check(configuration, logger: logger)
@@ -158,7 +152,6 @@ struct LocalCluster: Sendable {
         _ directory: RunDirectory, redis: String, isEmbedded: Bool, exchanges: SimulatedExchanges
     ) throws -> String {
         var lines = ["# Written by `colony up`; gone when it ends."]
-        if let base = options.configFile { lines.append("# Settings of \(base) are not read by `up`; give them with --set.") }
         lines += ["redis:", "  url: \"\(redis)\"", "  direct: \(isEmbedded)"]
         if isEmbedded { lines.append("  embedded_generation: \"\(String(UInt64.random(in: .min ... .max), radix: 16))\"") }
         lines += ["worker:", "  name: worker", "  processes: \(options.workers)", "  state_directory: \"\(directory.path)/state\""]

@@ -177,7 +177,8 @@ import Testing
         bench = FeedStage.claiming.reached()
         bench.expect(.acquireReplied(.epochExhausted, sentAt: at(50)), at: 60, "no epochs", .idle)
         bench = FeedStage.claiming.reached()
-        bench.expect(.acquireFailed, at: 60, "observe", .watch)
+        // At the next regular look, not at once: whatever made it fail is still there.
+        bench.expect(.acquireFailed, at: 60, "", .watch)
         bench = FeedStage.claiming.reached()
         bench.expect(.placed(rank: nil, alternate: nil), at: 60, "", .claim)
         bench.expect(.acquireFailed, at: 61, "", .idle)

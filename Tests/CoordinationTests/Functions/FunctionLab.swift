@@ -18,11 +18,12 @@ final class FunctionLab {
     let a = Incarnation("a.00000000000000aa")
     let b = Incarnation("b.00000000000000bb")
 
-    init(on redis: RedisServer, library: FunctionLibrary = .clocked) async throws {
-        self.connection = try await redis.connect()
+    /// With an endpoint, only the library is loaded as the default user.
+    init(on redis: RedisServer, library: FunctionLibrary = .clocked, as endpoint: RedisEndpoint? = nil) async throws {
+        self.connection = try await redis.connect(to: endpoint)
         self.library = library
         self.feed = Self.keys.feed(FeedName("binance"), group: "binance")
-        try await library.load(on: connection)
+        try await library.load(on: try await redis.connect())
         try await setClock(now)
     }
 

@@ -59,6 +59,41 @@ struct LibraryTests {
         }
     }
 
+    @Test func theRightsOfTheContractAreEnoughForEveryFunction() async throws {
+        let rights = """
+            +fcall +fcall_ro +time +hget +hmget +hset +hincrby +hdel +hgetall +exists +xadd +xinfo|stream +xtrim +xlen +publish +subscribe \
+            +ping +info +client +wait +zadd +zscore +zrem +zrangebyscore
+            """
+        try await withRedis(RedisServer.Options(users: ["worker on >secret ~* &* \(rights)"])) { redis in
+            var endpoint = redis.endpoint
+            (endpoint.username, endpoint.password) = ("worker", "secret")
+            let lab = try await FunctionLab(on: redis, as: endpoint)
+            var token = try await lab.held(by: lab.a)
+            #expect(try await lab.gate(token) == .go)
+            #expect(
+                try await lab.call(RetryCall(feed: lab.feed, token: token, waitMilliseconds: 0)) == .waiting(pending: .due, milliseconds: 0)
+            )
+            token = try await lab.opened(token)
+            let packet = lab.packet(1, token, 1)
+            #expect(try await lab.call(lab.publication(token, first: 1, streams: ["BTC"], [packet])) == .next(2))
+            let lost = LostCall(feed: lab.feed, token: token, first: 2, last: 2, milliseconds: lab.now, reason: "overflow")
+            #expect(try await lab.call(lost) == .next(3))
+            #expect(try await lab.call(RenewCall(leases: [.init(feed: lab.feed, token: token)])).results == [.renewed])
+            let resumed = try await lab.call(lab.resumption(by: lab.a, epoch: token.epoch, renumber: true))
+            #expect(resumed == .restored(epoch: token.epoch + 1, lastMilliseconds: lab.now, now: lab.now))
+            token.epoch += 1
+            #expect(try await lab.call(lab.disconnection(token, first: 1)) == .ended(pending: .due, milliseconds: 100))
+            #expect(try await lab.call(lab.releasing(.clean(token))) == .released)
+            #expect(try await lab.call(ObserveCall(feeds: [lab.feed])).first??.state == .free)
+            let trim = TrimCall(
+                feed: lab.feed, streams: [lab.stream("BTC").key], minimumMilliseconds: lab.now + 1, forgetMilliseconds: lab.now + 1)
+            #expect(try await lab.call(trim) == TrimReply(removedEntries: 1, forgottenStreams: 0, lateGroups: []))
+            let beat = BeatCall(namespace: FunctionLab.keys, incarnation: lab.a, info: [.init("state", "ready")])
+            #expect(try await lab.call(beat).membersVersion == 1)
+            #expect(try await lab.call(DesireCall(target: .subscriptions(lab.feed), value: "{}", version: 0)) == .stored(version: 1))
+        }
+    }
+
     @Test(arguments: [
         "init", "acquire", "gate", "retry", "begin", "publish", "lost", "disconnect", "release", "resume", "trim", "beat", "desire",
     ])

@@ -170,6 +170,19 @@ struct PublishFunctionTests {
         }
     }
 
+    @Test func anIdThatIsNoneInTheMiddleLeavesCursorAndStreamsInAgreement() async throws {
+        try await withLab { lab in
+            let token = try await lab.live(by: lab.a)
+            let packets = [lab.packet(0, token, 1), lab.packet(1, token, 2, previous: 1), lab.packet(0, token, 3)]
+            var arguments = lab.publication(token, first: 1, streams: ["BTC"], packets).arguments(library: lab.library)
+            arguments[arguments.count - 9] = "soon"
+            let reply = try await lab.connection.send(arguments)
+            #expect(try PublishCall.decode(reply) == .order(next: 2, top: EntryID(milliseconds: 0, epoch: 0, sequence: 0)))
+            #expect(try await lab.record()["next_sequence"] == "2")
+            #expect(try await lab.entries(lab.feed.control).last?.id == lab.id(lab.now, 2, 1))
+        }
+    }
+
     @Test func fullMemoryRefusesABatchWholeWhileLeasesLiveOn() async throws {
         try await withLab { lab in
             let token = try await lab.live(by: lab.a)

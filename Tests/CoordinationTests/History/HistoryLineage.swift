@@ -14,7 +14,7 @@ struct Receipt {
 /// together with the store.
 struct HistoryLineage {
     struct Mark {
-        enum Kind { case entry, foreign, deletion }
+        enum Kind { case entry, gap, foreign, deletion }
         var id: StreamID
         var sequence: Int
         var kind: Kind
@@ -53,15 +53,12 @@ struct HistoryLineage {
         return last.id
     }
 
-    /// What the stream had from one id to another, both included.
+    /// What the stream got between two of its entries, both included; from its beginning when it does not have the first (any more).
     func marks(of stream: Int, from first: StreamID, to last: StreamID) -> ArraySlice<Mark> {
         let log = logs[stream]
-        var (low, high) = (0, log.count)
-        while low < high {
-            let middle = (low + high) / 2
-            if log[middle].id < first { low = middle + 1 } else { high = middle }
-        }
-        return log[low...].prefix { $0.id <= last }
+        let end = log.lastIndex { $0.id == last } ?? log.endIndex - 1
+        let start = log[...end].lastIndex { $0.id == first && $0.kind != .deletion } ?? 0
+        return log[start...end]
     }
 
     mutating func streamDeleted(_ stream: Int) {
@@ -137,7 +134,7 @@ struct HistoryLineage {
         let sequence = Int(entry.id.sequence % UInt64(EntryID.sequencesPerEpoch))
         let name = "\(entry.id) on stream \(stream)"
         defer {
-            logs[stream].append(Mark(id: entry.id, sequence: sequence, kind: .entry))
+            logs[stream].append(Mark(id: entry.id, sequence: sequence, kind: entry["marker"] == "gap" ? .gap : .entry))
             lastID = max(lastID, entry.id)
         }
         var faults: [String] = []

@@ -5,6 +5,8 @@ struct HistoryReader {
     let streams: [Int]
     private var cursors: [StreamID]
     private var last: [(id: StreamID, epoch: Int, sequence: Int)?]
+    /// The same without `gap` markers, which a reader takes as they come: what a verdict is about begins here.
+    private var judged: [(id: StreamID, epoch: Int, sequence: Int)?]
     private var merged: (id: StreamID, rollbacks: Int) = (.zero, 0)
     private(set) var delivered = 0
     private(set) var notWhole = 0
@@ -13,6 +15,7 @@ struct HistoryReader {
         self.streams = streams
         cursors = streams.map { _ in .zero }
         last = streams.map { _ in nil }
+        judged = last
     }
 
     /// Reads once; returns what is wrong. `rollbacks` counts the times the store was put back.
@@ -44,26 +47,29 @@ struct HistoryReader {
     private mutating func judge(_ entry: StreamModel.Entry, _ at: Int, lineage: HistoryLineage, truth: HistoryTruth) -> [String] {
         let (epoch, sequence) = (entry.id.epoch, Int(entry.id.sequence % UInt64(EntryID.sequencesPerEpoch)))
         let isGap = entry["marker"] == "gap"
-        defer { last[at] = (entry.id, epoch, isGap ? last[at]?.sequence ?? 0 : sequence) }
-        guard let was = last[at], !isGap else { return [] }
+        defer {
+            last[at] = (entry.id, epoch, isGap ? last[at]?.sequence ?? 0 : sequence)
+            // A `gap` passes as it is: one that is the first seen of its epoch hides what else is missing there.
+            if !isGap { judged[at] = last[at] } else if judged[at]?.epoch != epoch { judged[at] = nil }
+        }
+        guard let was = last[at], let from = judged[at], !isGap else { return [] }
         let whole = was.epoch == epoch ? entry["prev"] == String(was.sequence) : entry["after"] == was.id.description
 
-        let log = lineage.marks(of: streams[at], from: was.id, to: entry.id)
-        let between = log.filter { $0.id > was.id && $0.id < entry.id && $0.kind == .entry }
-        let isGapOnly = between.allSatisfy { mark in streams[at] == 0 && truth.receipts[mark.id.sequence]?.lost == true }
-        var missing = !between.isEmpty && !isGapOnly
+        let name = "\(entry.id) \(entry.fields.map { "\($0.name)=\($0.value)" }) on stream \(streams[at])"
+        let log = lineage.marks(of: streams[at], from: from.id, to: entry.id)
+        var missing = log.contains { $0.id > from.id && $0.id < entry.id && $0.kind == .entry }
         // `down` knows what is stored; what was received and lost stands in `gap`.
         let isDown = entry["marker"] == "down"
         let base = UInt64(epoch) * UInt64(EntryID.sequencesPerEpoch)
-        for skipped in stride(from: was.epoch == epoch ? was.sequence + 1 : 1, to: sequence, by: 1) where !isDown {
+        for skipped in stride(from: from.epoch == epoch ? from.sequence + 1 : 1, to: sequence, by: 1) where !isDown {
             if let receipt = truth.receipts[base + UInt64(skipped)], receipt.lost, receipt.stream == streams[at] { missing = true }
         }
-        if whole, missing { return ["whole: a reader was told that nothing is missing before \(entry.id) on stream \(streams[at])"] }
+        if whole, missing { return ["whole: \(name) follows \(was), but \(Array(log)) was there"] }
         if whole { return [] }
         notWhole += 1
-        let disturbed = log.contains { $0.kind != .entry }
-        let isRolledBack = !log.contains { $0.id == was.id }
+        let disturbed = log.contains { $0.kind == .foreign || $0.kind == .deletion }
+        let isRolledBack = !log.contains { $0.id == was.id } || !log.contains { $0.id == from.id }
         if missing || disturbed || isRolledBack { return [] }
-        return ["whole: a reader was told that something is missing before \(entry.id) on stream \(streams[at]), but nothing is"]
+        return ["whole: \(name) does not follow \(was), but nothing was between: \(Array(log))"]
     }
 }

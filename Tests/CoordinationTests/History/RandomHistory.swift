@@ -188,6 +188,8 @@ final class RandomHistory {
     }
 
     private func addForeign(_ stream: Int) async throws {
+        // A foreign id on the control stream hides the epoch there: the record must still know it.
+        guard stream > 0 || record["epoch"] == String(lineage.epoch) else { return }
         let id = StreamID(milliseconds: UInt64(now + random.number(-20...60)), sequence: random.number(0...9))
         guard id > lineage.logs[stream].last?.id ?? .zero else { return }
         if try await store.addForeign(id, to: keys[stream]) { replies["foreign entry", default: 0] += 1 }

@@ -146,7 +146,8 @@ func at(_ milliseconds: Int64) -> LocalTime { LocalTime(nanoseconds: 1_000_000_0
         var keeper = holding()
         _ = keeper.socketOpening(feed.feed, now: at(10))
         let batch = round(&keeper, at: 1000)[0]
-        // The process was stopped; the reply lay in the socket. Its deadline of 5500 would still be ahead, but that of the open websocket has passed.
+        // The process was stopped; the reply lay in the socket. Its deadline of 5500 would still be ahead, but that of the open
+        // websocket has passed.
         let actions = keeper.replied(batch, [.renewed], now: at(4600))
         #expect(actions.events.first == .expired(feed.feed, token(1)))
         #expect(keeper.deadline(of: feed.feed) == at(4500))

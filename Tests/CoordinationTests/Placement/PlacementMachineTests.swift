@@ -149,9 +149,9 @@ extension [PlacementMachine.Action] {
         _ = machine.claimFailed(claimed[0], now: at(3100))
         let fits = machine.reserve(watched[11])
         #expect(fits)
-        var last: [PlacementMachine.Action] = []
-        for feed in claimed.dropFirst() + [watched[11]] { last = machine.took(feed, now: at(3200)) }
-        let ignored = last.places.filter { $0.value == nil }
+        var places: [FeedName: PlacementMachine.Place?] = [:]
+        for feed in claimed.dropFirst() + [watched[11]] { places.merge(machine.took(feed, now: at(3200)).places) { $1 } }
+        let ignored = places.filter { $0.value == nil }
         #expect(ignored.count == watched.count - 11)
         // One feed less, and it watches again.
         let freed = machine.gaveUp(claimed[1], now: at(3300)).places

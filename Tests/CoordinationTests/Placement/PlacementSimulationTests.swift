@@ -1,7 +1,8 @@
 import Coordination
 import Testing
 
-/// A whole cluster on one clock: every worker decides for itself from what it has read, at its own moments; a lease goes to the first claimant.
+/// A whole cluster on one clock: every worker decides for itself from what it has read, at its own moments; a lease goes to the first
+/// claimant.
 private struct Cluster {
     var machines: [String: PlacementMachine] = [:]
     var watched: [String: [FeedName: Int]] = [:]
@@ -53,15 +54,13 @@ private struct Cluster {
     }
 
     mutating func perform(_ name: String, _ actions: [PlacementMachine.Action]) {
+        let (version, catalogue, now) = (version, catalogue, now)
         for action in actions {
             switch action {
             case .readMembers:
-                let (members, time) = (members, at(now))
-                let more = machines[name]?.membersRead(members, version: version, now: time) ?? []
-                perform(name, more)
-            case .readCatalogue:
-                let (catalogue, time) = (catalogue, at(now))
-                perform(name, machines[name]?.catalogueRead(catalogue, version: 1, now: time) ?? [])
+                let read = members
+                perform(name, machines[name]?.membersRead(read, version: version, now: at(now)) ?? [])
+            case .readCatalogue: perform(name, machines[name]?.catalogueRead(catalogue, version: 1, now: at(now)) ?? [])
             case .placed(let feed, let place): watched[name, default: [:]][feed] = place?.rank
             case .removed: Issue.record("nothing leaves the catalogue here")
             case .move(let feed, let target):
@@ -77,12 +76,14 @@ private struct Cluster {
     }
 
     mutating func beat(_ name: String) {
+        let version = version
         perform(name, machines[name]?.beatReplied(membersVersion: version, catalogueVersion: 1, now: at(now)) ?? [])
     }
 
-    /// One second: beats, wake-ups, and claims of everything free by those that watch it.
-    mutating func second() {
-        now += 1000
+    /// A second, or five when everything has its place: beats, wake-ups, and claims of everything free by those that watch it.
+    mutating func step() {
+        now += owner.count == catalogue.count ? 5000 : 1000
+        let now = now
         for name in machines.keys.sorted().shuffled(using: &random) {
             beat(name)
             if let due = wake[name], due <= at(now) {
@@ -106,8 +107,9 @@ private struct Cluster {
     }
 
     mutating func run(seconds: Int, until isDone: (Cluster) -> Bool = { _ in false }) {
-        for _ in 0..<seconds {
-            second()
+        let end = now + Int64(seconds) * 1000
+        while now < end {
+            step()
             if isDone(self) { return }
         }
     }

@@ -34,6 +34,8 @@ struct PublisherFaultTests {
         var complaints: [String] = []
         func publishFenced() { complaints.append("fenced") }
         func publishDisordered(topMilliseconds: Int64) { complaints.append("disordered") }
+        func publishPressure(isHigh: Bool) {}
+        func publishOverflowed() { complaints.append("overflowed") }
     }
 
     /// One publisher, its link through a proxy, all on one loop.

@@ -166,6 +166,33 @@ extension [Action] {
         #expect(sent.first?.hasSuffix("trade XRP") == true)
     }
 
+    /// Wakes the machine again and again in the time of the first confirmation; what was sent.
+    private func drained(_ machine: inout SubscriptionMachine) -> [String] {
+        var sent: [String] = []
+        for time in stride(from: Int64(1100), to: 9000, by: 1100) { sent += machine.woken(now: at(time)).texts }
+        return sent
+    }
+
+    @Test func `an unsubscription that waits for its turn is not forgotten when the wish changes again`() {
+        var (machine, _) = connected(PlainDialect(messages: 2), ["BTC"])
+        _ = machine.firstData(trade("BTC"), generation: 1, now: at(1))
+        #expect(machine.desire([], version: 2, now: at(10)).texts == [])
+        #expect(machine.desire([trade("ETH")], version: 3, now: at(20)).texts == [])
+        let sent = drained(&machine)
+        #expect(sent.map { $0.split(separator: " ").first } == ["unsub", "sub"])
+        #expect(sent.first?.hasSuffix("trade BTC") == true)
+    }
+
+    @Test func `the parts of a refused batch stay apart when the wish changes`() {
+        var (machine, _) = connected(PlainDialect(messages: 2), ["A", "B", "C", "D"])
+        let refused = machine.acknowledged(Acknowledgement(.rejected("bad request"), requestID: "1"), generation: 1, now: at(10))
+        #expect(refused.texts == [])
+        #expect(machine.desire(["A", "B", "C", "D", "E"].map(trade), version: 2, now: at(20)).texts == [])
+        let sent = drained(&machine)
+        #expect(sent.count == 3)
+        for text in sent { #expect(!(text.contains("trade A") && text.contains("trade D")), "\(text)") }
+    }
+
     @Test func `a refusal that names its topic rejects that one with the exchange's words`() {
         var (machine, _) = connected(PlainDialect(), ["BTC", "NO"])
         let answer = Acknowledgement(.rejected("unknown pair NO"), requestID: "1", topics: [trade("NO")])

@@ -52,7 +52,8 @@ private struct ModelExchange {
 @Suite struct SubscriptionPropertyTests {
     /// A random life: wishes change, connections break, answers come late or get lost, data come; then everything calms down.
     ///
-    /// In the end the exchange sends exactly what is desired and valid, every valid topic is confirmed (or receiving, where there are no answers),
+    /// In the end the exchange sends exactly what is desired and valid, every valid topic is confirmed (or receiving, where there are no
+    /// answers),
     /// every invalid one rejected; and at no time were more messages sent in a window than allowed.
     @Test(arguments: 0..<60 as Range<UInt64>)
     func `after any history the exchange sends exactly what is desired`(seed: UInt64) {

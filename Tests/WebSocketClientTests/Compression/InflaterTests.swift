@@ -89,6 +89,8 @@ import Testing
         #expect(try Self.inflated(inflater, bytes, limit: 1000).count == 1000)
         #expect(Self.code { _ = try Self.inflated(inflater, bytes, limit: 999) } == .tooLarge)
         #expect(try Self.inflated(inflater, Self.deflated(.gzip, []), limit: 0).isEmpty)
+        #expect(try Self.inflated(inflater, bytes, limit: .max).count == 1000)
+        #expect(Self.code { _ = try Self.inflated(inflater, bytes, limit: -1) } == .tooLarge)
     }
 
     @Test("A bomb is stopped by its ratio long before the limit")
