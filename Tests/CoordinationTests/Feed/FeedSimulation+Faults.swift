@@ -17,6 +17,7 @@ extension FeedSimulation {
         guard let worker = workers.randomElement(using: &random), let keys = feeds.randomElement(using: &random) else { return }
         let feed = worker.feeds[keys.feed]
         if broken.contains(.wallClock), chance(30) { return worker.setClock(by: between(-15_000, 15_000)) }
+        if broken.contains(.deadlineFromReply), chance(20) { return answerLateThenCut(worker) }
         switch Int.random(in: 0..<25, using: &random) {
         case 0, 1: worker.kill(proof: chance(60))
         case 2, 3: worker.pause(for: chance(50) ? between(50, 4000) : between(3000, 15_000))
@@ -43,5 +44,12 @@ extension FeedSimulation {
         case 23: redis.deleteRecord(keys)
         default: redis.writeAhead(keys)
         }
+    }
+
+    /// The one order of events that tells send from reply: a renewal is answered late, and nothing gets through behind it.
+    private func answerLateThenCut(_ worker: SimulatedWorker) {
+        let late = between(1000, 4000)
+        worker.block(up: false, down: true, for: late, isNoticed: false)
+        after(late + 20 * Self.millisecond) { [self] in worker.block(up: true, down: true, for: between(6000, 9000)) }
     }
 }
