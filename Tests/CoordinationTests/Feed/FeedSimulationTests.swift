@@ -1,7 +1,8 @@
 import Foundation
 import Testing
 
-/// The feed machine and the renewal keeper under random faults (16.1, 16.2). `COLONY_TEST_SEEDS` runs from `COLONY_TEST_SEED`, 1 unless set, so that every build judges the same runs.
+/// The feed machine and the renewal keeper under random faults. `COLONY_TEST_SEEDS` runs from `COLONY_TEST_SEED`, which is 1 unless set, so that
+/// every build judges the same runs.
 @Suite(.timeLimit(.minutes(60)))
 struct FeedSimulationTests {
     static func setting(_ name: String, _ fallback: Int) -> Int {
