@@ -63,7 +63,7 @@ public struct ColonyConfiguration: Sendable {
         public var quarantine: Duration = .seconds(600)
         public var heartbeatStyle: HeartbeatStyle = .documented
         public var heartbeatInterval: Duration?
-        public var routing: FeedConfiguration.Routing = .symbol
+        public var routing: Routing = .symbol
         public var overflow: FeedConfiguration.Overflow = .drop
         public var maxlen = 10_000
         public var controlMaxlen = 10_000

@@ -1,4 +1,5 @@
 import ColonyExchanges
+import Coordination
 import Ingest
 import WebSocketClient
 
@@ -53,7 +54,7 @@ public struct ExchangeKey: Sendable {
             $0.heartbeatInterval = try Value.duration($1, .milliseconds(100)...(.seconds(3600)))
         },
         .init("routing", "name", default: "symbol", "symbol, channel or feed: which stream a packet goes to") {
-            guard let routing = FeedConfiguration.Routing(rawValue: $1) else {
+            guard let routing = Routing(rawValue: $1) else {
                 throw ConfigurationComplaint("is none of symbol, channel, feed")
             }
             $0.routing = routing

@@ -140,7 +140,7 @@ final class ControlState {
         guard !unknownFunctionReloading else { return }
         unknownFunctionReloading = true
         logger.notice("Loading the function library: the server does not have it")
-        send(["FUNCTION", "LOAD", "REPLACE", .string(FunctionLibrary.colony1.source)], timeout: .seconds(5)) { [self] result in
+        send(FunctionLibrary.colony1.loadArguments, timeout: .seconds(5)) { [self] result in
             unknownFunctionReloading = false
             if case .failure(let error) = result { logger.warning("Function library could not be loaded", error: error) }
         }

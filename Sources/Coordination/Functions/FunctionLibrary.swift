@@ -22,4 +22,7 @@ public struct FunctionLibrary: Sendable, Hashable {
     public func load(on connection: RedisConnection, timeout: Duration = .seconds(5)) async throws(RedisError) {
         try await connection.loadFunctionLibrary(source, timeout: timeout)
     }
+
+    /// The same command, for callers that write commands themselves.
+    public var loadArguments: [RedisArgument] { ["FUNCTION", "LOAD", "REPLACE", .string(source)] }
 }

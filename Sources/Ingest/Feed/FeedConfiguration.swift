@@ -4,16 +4,6 @@ public import WebSocketClient
 
 /// Everything one worker needs to know to run one feed.
 public struct FeedConfiguration: Sendable {
-    /// Which stream a packet goes to.
-    public enum Routing: String, Sendable, CaseIterable {
-        /// One stream per channel and symbol.
-        case symbol
-        /// One stream per channel.
-        case channel
-        /// Everything on the control stream.
-        case feed
-    }
-
     /// What gives way when the buffer is full while Redis is away.
     public enum Overflow: String, Sendable, CaseIterable {
         /// The oldest packets, announced by a `gap` marker.

@@ -77,7 +77,7 @@ package final class RedisLink {
     package func reloadLibrary() {
         guard !isLoadingLibrary, let connection else { return }
         isLoadingLibrary = true
-        let written = write(["FUNCTION", "LOAD", "REPLACE", .string(FunctionLibrary.colony1.source)], timeout: .seconds(5)) {
+        let written = write(FunctionLibrary.colony1.loadArguments, timeout: .seconds(5)) {
             [self] result in
             isLoadingLibrary = false
             if case .failure(let error) = result {

@@ -29,7 +29,7 @@ package final class FeedPath: WebSocketDelegate {
     private var slots: [Topic: Int] = [:]
     private let publisher: Publisher
     private let compression: ExchangeProfile.Compression
-    private let routing: FeedConfiguration.Routing
+    private let routing: Routing
     private let inflateLimit: Int
     private var inflater: Inflater?
     private var inflated = ByteBuffer()

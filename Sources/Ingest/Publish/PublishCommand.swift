@@ -1,5 +1,6 @@
 import Coordination
 import NIOCore
+import RedisClient
 
 /// The part of a `publish` call that stands before the packets: keys, token, first sequence, retention.
 enum PublishCommand {
@@ -12,19 +13,15 @@ enum PublishCommand {
         let keyCount = 3 + streams.count
         let arguments = 3 + keyCount + 3 + streams.count + 5 * batch.count
         buffer.writeString("*\(arguments)\r\n$5\r\nFCALL\r\n$15\r\ncolony1_publish\r\n")
-        bulk(&buffer, String(keyCount))
-        bulk(&buffer, keys.lease)
+        RedisCommandEncoder.append(keyCount, to: &buffer)
+        RedisCommandEncoder.append(keys.lease, to: &buffer)
         buffer.writeBytes(table.slots[0].keyBulk)
-        bulk(&buffer, keys.streams)
+        RedisCommandEncoder.append(keys.streams, to: &buffer)
         for slot in streams { buffer.writeBytes(table.slots[slot].keyBulk) }
-        bulk(&buffer, token.description)
-        bulk(&buffer, String(batch.first))
+        RedisCommandEncoder.append(token.description, to: &buffer)
+        RedisCommandEncoder.append(batch.first, to: &buffer)
         buffer.writeBytes(table.slots[0].maxlenBulk)
         for slot in streams { buffer.writeBytes(table.slots[slot].maxlenBulk) }
         return buffer
-    }
-
-    private static func bulk(_ buffer: inout ByteBuffer, _ text: String) {
-        buffer.writeString("$\(text.utf8.count)\r\n\(text)\r\n")
     }
 }
