@@ -100,6 +100,12 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Recordings of runs, and the rules they are checked against.
+        .target(
+            name: "History",
+            dependencies: ["Simulator", "Ingest", "Coordination", "RedisClient", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
         .target(
             name: "ColonyStreams",
             dependencies: ["Coordination", "RedisClient", nioCore, nioPosix, logging, deque],
@@ -109,8 +115,8 @@ let package = Package(
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
-                arguments, logging, nioCore, nioPosix, signals, subprocess, system,
+                "Cluster", "Simulator", "History", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient",
+                "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
         ),
@@ -157,6 +163,13 @@ let package = Package(
             dependencies: [
                 "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
                 nioCore, nioPosix,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "HistoryTests",
+            dependencies: [
+                "History", "Simulator", "Ingest", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),
