@@ -162,7 +162,7 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
-                nioCore, nioPosix,
+                "History", nioCore, nioPosix, logging,
             ],
             swiftSettings: settings
         ),
