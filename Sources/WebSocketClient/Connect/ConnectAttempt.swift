@@ -20,11 +20,16 @@ public final class WebSocketConnectAttempt {
     private var name = ""
     /// A REST call instead of an upgrade.
     var call: HTTPCall.Pending?
+    /// True until `proceed`: the upgrade is not asked for, all before it is done.
+    private(set) var isHeld = false
+    /// Asks for the upgrade; set when the connection has come so far and is held.
+    private var resume: (() -> Void)?
+    private var onReady: (() -> Void)?
 
     init(
         _ configuration: WebSocketConfiguration,
         on eventLoop: any EventLoop,
-        delegate: any WebSocketDelegate,
+        delegate: (any WebSocketDelegate)?,
         addressBook: AddressBook,
         completion: @escaping (Result<WebSocketConnection, WebSocketConnectError>) -> Void
     ) {
@@ -41,6 +46,44 @@ public final class WebSocketConnectAttempt {
         fail(WebSocketConnectError(.closed, "Connecting to \(name) was cancelled during \(stage.rawValue)"))
     }
 
+    /// Only ever true for a prepared attempt: everything before the upgrade is done.
+    public var isReady: Bool { resume != nil }
+
+    /// The attempt has ended: in a websocket, in an error, or by `cancel`.
+    public var isOver: Bool { completion == nil }
+
+    /// Goes on with a prepared attempt, ready or still on its way: asks for the upgrade, under a new `connectTimeout`. The completion comes as that of
+    /// `WebSocketConnection.connect`. Must not be called on an attempt that is over.
+    public func proceed(
+        delegate: any WebSocketDelegate, completion: @escaping (Result<WebSocketConnection, WebSocketConnectError>) -> Void
+    ) {
+        eventLoop.preconditionInEventLoop()
+        precondition(isHeld && !isOver, "only a prepared attempt that is not over can go on")
+        isHeld = false
+        self.delegate = delegate
+        self.completion = completion
+        onReady = nil
+        arm()
+        let resume = resume
+        self.resume = nil
+        resume?()
+    }
+
+    /// Does not ask for the upgrade before `proceed`.
+    func hold(onReady: @escaping () -> Void) {
+        isHeld = true
+        self.onReady = onReady
+    }
+
+    /// The connection is ready for the upgrade, which `resume` asks for. Held without a deadline: whoever prepared it ends it.
+    func reachedHold(resume: @escaping () -> Void) {
+        deadline?.cancel()
+        deadline = nil
+        self.resume = resume
+        onReady?()
+        onReady = nil
+    }
+
     /// Never completes before it returns.
     func start() {
         eventLoop.preconditionInEventLoop()
@@ -48,16 +91,20 @@ public final class WebSocketConnectAttempt {
             var random = SystemRandomNumberGenerator()
             let plan = try ConnectPlan(configuration, random: &random)
             name = plan.name
-            let timeout = TimeAmount(configuration.connectTimeout)
-            deadline = eventLoop.assumeIsolated().scheduleTask(in: timeout) { [self] in
-                fail(
-                    WebSocketConnectError(
-                        .timeout,
-                        "Connecting to \(name) took longer than \(configuration.connectTimeout) and was given up during \(stage.rawValue)"))
-            }
-            resolve(plan, timeout: timeout)
+            arm()
+            resolve(plan, timeout: TimeAmount(configuration.connectTimeout))
         } catch {
             eventLoop.assumeIsolated().execute { [self] in fail(error) }
+        }
+    }
+
+    private func arm() {
+        deadline?.cancel()
+        deadline = eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(configuration.connectTimeout)) { [self] in
+            fail(
+                WebSocketConnectError(
+                    .timeout,
+                    "Connecting to \(name) took longer than \(configuration.connectTimeout) and was given up during \(stage.rawValue)"))
         }
     }
 
@@ -184,6 +231,8 @@ public final class WebSocketConnectAttempt {
         defer {
             completion = nil
             delegate = nil
+            resume = nil
+            onReady = nil
             deadline?.cancel()
             deadline = nil
         }

@@ -16,6 +16,8 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         case socks(SOCKS5)
         /// The TLS handshake with the server runs.
         case tls
+        /// All before the upgrade is done; it waits for leave.
+        case held
         case upgrade(HTTPHeadReader)
         /// The server said no and says why.
         case refused(UpgradeResponse, RefusedBody)
@@ -95,6 +97,13 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func beginUpgrade(_ context: ChannelHandlerContext) {
+        if attempt.isHeld {
+            attempt.entered(.upgrade)
+            phase = .held
+            return attempt.reachedHold { [self] in
+                if case .held = phase { beginUpgrade(context) }
+            }
+        }
         attempt.entered(.upgrade)
         phase = .upgrade(HTTPHeadReader())
         send(context, attempt.call?.bytes(to: plan.url) ?? plan.request.bytes)
@@ -108,7 +117,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
             switch phase {
             case .proxyTLS: try beginTunnel(context)
             case .tls: beginUpgrade(context)
-            case .idle, .httpTunnel, .socks, .upgrade, .refused, .answer, .over: break
+            case .idle, .httpTunnel, .socks, .held, .upgrade, .refused, .answer, .over: break
             }
         }
     }
@@ -141,6 +150,8 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         case .answer(var body):
             buffer.withUnsafeReadableBytes { body.take($0) }
             try takeAnswerBody(body)
+        case .held:
+            throw WebSocketConnectError(.badUpgrade, "\(plan.name): the server spoke before it was asked for a websocket")
         case .idle, .proxyTLS, .tls, .over:
             break
         }
