@@ -106,10 +106,19 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Failover drills: a private cluster, faults, the judgement of what they showed.
+        .target(
+            name: "Drills",
+            dependencies: [
+                "Cluster", "History", "Simulator", "Coordination", "ColonyExchanges", "Ingest", "RedisClient", "TestSupport", nioCore, nioPosix, logging,
+            ],
+            swiftSettings: settings
+        ),
+
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
+                "Cluster", "Drills", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
                 arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
@@ -158,6 +167,11 @@ let package = Package(
                 "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
                 nioCore, nioPosix,
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "DrillsTests",
+            dependencies: ["Drills", "Cluster", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
             swiftSettings: settings
         ),
         .testTarget(

@@ -15,7 +15,7 @@ struct Colony: AsyncParsableCommand {
         version: ProcessInformation.version,
         subcommands: [
             UpCommand.self, WorkerCommand.self, SubscribeCommand.self, UnsubscribeCommand.self, SubscriptionsCommand.self,
-            StatusCommand.self,
+            StatusCommand.self, DrillCommand.self, DrillExchangeCommand.self,
             TailCommand.self, ExchangeCommand.self, ConfigCommand.self, BenchCommand.self,
         ])
 }

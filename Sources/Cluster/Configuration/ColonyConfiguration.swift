@@ -48,6 +48,8 @@ public struct ColonyConfiguration: Sendable {
         public var stateDirectory = "/tmp/colony"
         public var weight = 1.0
         public var host = ""
+        /// Longest wait before a process that ended is started again.
+        public var restartCap: Duration = .seconds(30)
 
         public init() {}
     }

@@ -130,6 +130,11 @@ public struct ConfigurationKey: Sendable {
             }
             $0.worker.weight = weight
         },
+        .init(
+            "worker.restart_cap", "duration", default: "30s", "100ms..10m", "longest wait before a worker process that ended is started again"
+        ) {
+            $0.worker.restartCap = try Value.duration($1, .milliseconds(100)...(.seconds(600)))
+        },
         .init("drain.limit", "duration", default: "500ms", "100ms..1m", "a drain takes no longer") {
             $0.drainLimit = try Value.duration($1, .milliseconds(100)...(.seconds(60)))
         },

@@ -1,0 +1,2 @@
+@testable import Drills
+import Testing
