@@ -20,6 +20,8 @@ public struct ColonyConfiguration: Sendable {
     public var drainLimit: Duration = .milliseconds(500)
     public var placement = PlacementSettings()
     public var ringBytes = 64 << 20
+    /// Directory for the worker's journal, by which a run is checked afterwards; nil: none is kept.
+    public var history: String?
     /// Settings of exchanges: the defaults, and what single exchanges have instead.
     public var exchange = Exchange()
     public var exchanges: [String: Exchange] = [:]

@@ -18,6 +18,7 @@ final class ControlState {
     /// Hears which feeds are held, for the status pipe.
     let onHeldChanged: ([FeedName]) -> Void
     let floorStore: EpochFloorStore
+    let journal: WorkerJournal?
     var floors: EpochFloors
     var feeds: [FeedName: FeedHandle] = [:]
     var statuses: [FeedName: FeedStatus] = [:]
@@ -38,7 +39,7 @@ final class ControlState {
     private var unknownFunctionReloading = false
 
     // Membership and placement.
-    private var placement: PlacementMachine
+    private(set) var placement: PlacementMachine
     private var placementWake: Scheduled<Void>?
     private var members: [Member] = []
     /// Members that have not beaten for a while: others watch in their place, long before they are removed.
@@ -62,7 +63,7 @@ final class ControlState {
 
     init(
         configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
-        floorStore: EpochFloorStore,
+        floorStore: EpochFloorStore, journal: WorkerJournal? = nil,
         on eventLoop: any EventLoop, logger: Logger, makeFeed: @escaping (ControlState, FeedName, CatalogueEntry) -> FeedHandle?,
         onHeldChanged: @escaping ([FeedName]) -> Void
     ) {
@@ -71,6 +72,7 @@ final class ControlState {
         self.dead = previous.map { [$0] } ?? []
         self.floors = floors
         self.floorStore = floorStore
+        self.journal = journal
         self.eventLoop = eventLoop
         self.logger = logger
         self.makeFeed = makeFeed
@@ -82,6 +84,7 @@ final class ControlState {
     }
 
     func start() {
+        noteStart()
         connect()
         let timing = configuration.lease
         repeats(every: timing.observeEvery) { $0.observeTick() }
@@ -97,6 +100,7 @@ final class ControlState {
 
     func stop() {
         isStopped = true
+        journal?.add(.stop)
         for timer in timers { timer.cancel() }
         subscriber?.close()
         connection?.close()
@@ -171,6 +175,7 @@ final class ControlState {
             connectFailures = 0
             connection = fresh
             connectionNumber += 1
+            journal?.add(.link, [("which", .text("control")), ("up", .flag(true))])
             let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
             let number = connectionNumber
             fresh.closeFuture.whenComplete { _ in loopBound.value.lost(number) }
@@ -200,6 +205,7 @@ final class ControlState {
     private func lost(_ number: Int) {
         guard number == connectionNumber, connection != nil else { return }
         connection = nil
+        journal?.add(.link, [("which", .text("control")), ("up", .flag(false))])
         perform(keeper.connectionLost(now: .now()))
         guard !isStopped else { return }
         for feed in feeds.values { feed.post(.controlLost) }
@@ -213,6 +219,7 @@ final class ControlState {
     }
 
     private func outageProved(sentAt: LocalTime) {
+        journal?.add(.outage, [("sent", .number(sentAt.nanoseconds))])
         perform(keeper.outageProof(sentAt: sentAt, now: .now()))
         for feed in feeds.values { feed.post(.outageProved(sentAt: sentAt)) }
     }
@@ -225,6 +232,7 @@ final class ControlState {
         guard let handle = feeds[feed] else { return }
         perform(keeper.hold(handle.keys, token: token, sentAt: sentAt, now: .now()))
         perform(placement.took(feed, now: .now()))
+        noteGrant(feed, token, sentAt: sentAt)
         heldChanged(held.union([feed]))
     }
 
@@ -260,7 +268,9 @@ final class ControlState {
             case .armDeadman(let at): setDeadman(at)
             case .disarmDeadman: setDeadman(nil)
             case .renew(let batch): renew(batch)
-            case .event(let event): heard(event)
+            case .event(let event):
+                note(event)
+                heard(event)
             case .wake(let at):
                 keeperWake?.cancel()
                 let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -284,6 +294,8 @@ final class ControlState {
     }
 
     private func renew(_ batch: RenewalKeeper.Batch) {
+        journal?.add(
+            .renewal, [("sent", .number(batch.sentAt.nanoseconds)), ("leases", .number(Int64(batch.call.leases.count)))])
         call(batch.call, timeout: configuration.lease.renewTimeout) { [self] result in
             let now = LocalTime.now()
             switch result {
@@ -313,6 +325,7 @@ final class ControlState {
     }
 
     private func setDeadman(_ at: LocalTime?) {
+        if deadman.isOn { journal?.add(.deadman, [("at", .number(at?.nanoseconds ?? 0))]) }
         do throws(CoordinationError) {
             if let at { try deadman.arm(at: at) } else { try deadman.disarm() }
         } catch {
@@ -358,6 +371,7 @@ final class ControlState {
     func acquire(_ feed: FeedName, _ acquisition: FeedMachine.Acquisition, connection number: Int) {
         guard let handle = feeds[feed] else { return }
         guard number == connectionNumber, connection != nil, placement.reserve(feed) else { return handle.post(.acquireFailed) }
+        noteLoad(feed, at: "claim")
         let policy = configuration.settings(of: feed.exchange)
         let mode: AcquireCall.Mode =
             switch acquisition.mode {
@@ -662,6 +676,7 @@ final class ControlState {
     func drain(reason: String) {
         guard !isDraining else { return }
         isDraining = true
+        journal?.add(.draining)
         perform(placement.drain(now: .now()))
         for handle in feeds.values { handle.post(.stop(reason: reason, preferred: nil)) }
         beat()
@@ -669,6 +684,7 @@ final class ControlState {
     }
 
     func finished(_ feed: FeedName) {
+        journal?.add(.finished, feed: feed)
         feeds[feed]?.run { $0.shutDown() }
         feeds[feed] = nil
         statuses[feed] = nil

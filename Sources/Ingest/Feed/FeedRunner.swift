@@ -16,6 +16,7 @@ package final class FeedRunner {
     let logger: Logger
     private let control: any FeedControl
     private let incarnation: Incarnation
+    let journal: WorkerJournal?
     private var random = SystemRandomNumberGenerator()
     var machine: FeedMachine
     var publisher: Publisher!
@@ -51,8 +52,9 @@ package final class FeedRunner {
 
     package init(
         configuration: FeedConfiguration, incarnation: Incarnation, floor: Int, progress: FeedProgress, link: RedisLink,
-        control: any FeedControl, logger: Logger
+        control: any FeedControl, journal: WorkerJournal? = nil, logger: Logger
     ) {
+        self.journal = journal
         self.configuration = configuration
         self.incarnation = incarnation
         self.link = link
@@ -73,10 +75,17 @@ package final class FeedRunner {
             topic.map { channelMaxlen[$0.channel] ?? maxlen } ?? controlMaxlen
         }
         self.publisher = Publisher(
-            keys: configuration.keys, table: table, limits: configuration.publish, link: link, owner: self, logger: logger)
+            keys: configuration.keys, table: table, limits: configuration.publish, link: link, owner: self, journal: journal, logger: logger
+        )
     }
 
     package func start() {
+        note(
+            .feed,
+            [
+                ("exchange", .text(configuration.feed.exchange)), ("group", .text(configuration.keys.group)),
+                ("pace_ms", .number(configuration.policy.pace.wholeMilliseconds)), ("routing", .text("\(configuration.routing)")),
+            ])
         publisher.start()
         link.add(self)
         progress.lastTick = LocalTime.now().nanoseconds
@@ -119,7 +128,9 @@ package final class FeedRunner {
         isHandling = true
         while !events.isEmpty {
             let next = events.removeFirst()
+            let before = machine.phase
             let actions = machine.handle(next, now: .now(), random: &random)
+            if journal != nil, machine.phase != before { notePhase(from: before) }
             for action in actions { perform(action) }
         }
         isHandling = false
@@ -200,10 +211,12 @@ package final class FeedRunner {
             control.socketClosed(feed)
         case .startPublishing(let epoch, let lastMilliseconds, let redisNow):
             saw(epoch)
+            note(.begun, [("socket", .number(Int64(generation))), ("epoch", .number(Int64(epoch)))])
             clockRead(redisMilliseconds: redisNow, at: .now())
             publisher.begin(Token(incarnation: incarnation, epoch: epoch), lastMilliseconds: lastMilliseconds)
         case .renumber(let epoch, let lastMilliseconds, let redisNow):
             saw(epoch)
+            note(.resumed, [("socket", .number(Int64(generation))), ("epoch", .number(Int64(epoch)))])
             clockRead(redisMilliseconds: redisNow, at: .now())
             publisher.renumber(Token(incarnation: incarnation, epoch: epoch), lastMilliseconds: lastMilliseconds)
         case .pauseReading:
@@ -216,6 +229,7 @@ package final class FeedRunner {
         case .rewind(let next): publisher.rewind(to: next)
         case .dropBuffer(let reason):
             let dropped = publisher.drop()
+            note(.dropped, [("packets", .number(Int64(dropped))), ("reason", .text(reason))])
             if dropped > 0 { logger.warning("Unpublished packets dropped", metadata: ["packets": "\(dropped)", "reason": "\(reason)"]) }
         // Whoever takes the runner down must not do so under a websocket that is being closed.
         case .finished: whenClosed { [self] in control.finished(feed) }
@@ -235,7 +249,11 @@ package final class FeedRunner {
         let pace = policy.pace.wholeMilliseconds
         switch call {
         case .gate(let token):
-            send(id, GateCall(feed: keys, token: token, paceMilliseconds: pace)) { .gate($0) }
+            let sentAt = LocalTime.now()
+            send(id, GateCall(feed: keys, token: token, paceMilliseconds: pace)) { [self] reply in
+                notePending(reply, sentAt: sentAt)
+                return .gate(reply)
+            }
         case .retry(let token, let wait):
             send(id, RetryCall(feed: keys, token: token, waitMilliseconds: wait.wholeMilliseconds)) { .retry($0) }
         case .begin(let token, let jump):
@@ -257,6 +275,7 @@ package final class FeedRunner {
             ) { .resume($0) }
         case .disconnect(let token, let hard, let delay, let reason):
             publisher.afterSending { [self] in
+                let sentAt = LocalTime.now()
                 send(
                     id,
                     DisconnectCall(
@@ -265,6 +284,7 @@ package final class FeedRunner {
                         paceMilliseconds: pace, reason: reason)
                 ) { [self] reply in
                     if case .ended(.due, _) = reply { admittedAt = .now() }
+                    notePending(reply, sentAt: sentAt, reason: reason)
                     return .disconnect(reply)
                 }
             }
@@ -314,6 +334,7 @@ package final class FeedRunner {
 
     private func dial() {
         generation += 1
+        note(.dial, [("socket", .number(Int64(generation)))])
         control.socketOpening(configuration.feed)
         urlTopics = subscriptions.connectionTopics
         switch configuration.dialect.connection(topics: urlTopics, random: random.next()) {
@@ -347,6 +368,7 @@ package final class FeedRunner {
             logger.warning("Certificates of the exchange are not verified (tls.insecure)", metadata: ["url": "\(url)"])
         }
         let path = FeedPath(configuration: configuration, publisher: publisher, clockOffset: clockOffset, owner: self)
+        path.number = generation
         let profile = configuration.dialect.profile
         let generation = generation
         attempt = WebSocketConnection.connect(webSocket, on: eventLoop, delegate: path) { [self] result in
@@ -365,6 +387,7 @@ package final class FeedRunner {
                 keepAlive = KeepAlive(
                     heartbeat: profile.heartbeat, style: configuration.heartbeatStyle, pingInterval: pingInterval,
                     firstDataWithin: configuration.firstDataWithin, maxAge: profile.limits.maxAge, openedAt: .now(), random: random.next())
+                noteOpened(socket)
                 logger.info("Websocket open", metadata: ["peer": "\(socket.upgrade.peer)", "url": "\(url)"])
                 handle(.dialed)
             case .failure(let error): dialFailed(error.description, retryAfter: error.retryAfter)
@@ -374,6 +397,7 @@ package final class FeedRunner {
 
     private func dialFailed(_ description: String, retryAfter: Duration?) {
         reason = description
+        note(.dialFailed, [("reason", .text(description))])
         control.socketClosed(configuration.feed)
         logger.warning("Connection attempt failed", metadata: ["reason": "\(description)"])
         handle(.dialFailed(retryAfter: retryAfter))
@@ -403,6 +427,7 @@ package final class FeedRunner {
         self.reason = reason
         path.isActive = false
         closing = path
+        noteEnd(.closing, of: path, reason: reason)
         forgetConnection()
         socket.isReading = true
         socket.close(code: 1000, text: "", within: within)
@@ -467,6 +492,7 @@ package final class FeedRunner {
                 path?.prepare(&request)
                 transmit(request.message)
             case .changed(let topic, let state):
+                note(.subscription, [("topic", .text("\(topic)")), ("state", .text("\(state)"))])
                 logger.info("Subscription", metadata: ["topic": "\(topic)", "state": "\(state)"])
             case .wake(let at):
                 subscriptionWake?.cancel()
@@ -504,6 +530,7 @@ package final class FeedRunner {
     }
 
     private func log(_ report: FeedMachine.Report) {
+        note(report)
         switch report {
         case .acquired(let epoch, _, let wait):
             logger.info("Lease acquired", metadata: ["lease.epoch": "\(epoch)", "connect.in_ms": "\(wait)"])
@@ -527,11 +554,15 @@ extension FeedRunner: RedisLinkUser {
 }
 
 extension FeedRunner: PublisherOwner {
-    package func publishFenced() { handle(.publishFenced) }
+    package func publishFenced() {
+        note(.fenced, [("self", .flag(false))])
+        handle(.publishFenced)
+    }
     package func publishDisordered(topMilliseconds: Int64) { handle(.publishDisordered(topMilliseconds: topMilliseconds)) }
 
     package func publishPressure(isHigh: Bool) {
         isPausedByPressure = isHigh
+        note(.pressure, [("high", .flag(isHigh))])
         path?.readingPaused(isHigh)
         applyReading()
     }
@@ -583,6 +614,7 @@ extension FeedRunner: FeedPathOwner {
     package func closed(_ reason: WebSocketCloseReason, on path: FeedPath) {
         if path === closing {
             closing = nil
+            noteEnd(.closed, of: path, reason: "\(reason)")
             if socket == nil, attempt == nil { control.socketClosed(configuration.feed) }
             let due = afterClose
             afterClose.removeAll()
@@ -592,6 +624,7 @@ extension FeedRunner: FeedPathOwner {
         guard path === self.path else { return }
         let text = "\(reason)"
         self.reason = text
+        noteEnd(.closed, of: path, reason: text)
         logger.warning(
             "Websocket ended", metadata: ["reason": "\(text)", "last.sent": "\(lastSent)", "last.received": "\(path.lastReceived)"])
         forgetConnection()
