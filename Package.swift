@@ -101,17 +101,33 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Recordings of runs, and the rules they are checked against.
+        .target(
+            name: "History",
+            dependencies: ["Simulator", "Ingest", "Coordination", "RedisClient", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
         .target(
             name: "ColonyStreams",
             dependencies: ["Coordination", "RedisClient", nioCore, nioPosix, logging, deque],
             swiftSettings: settings
         ),
 
+        // Failover drills: a private cluster, faults, the judgement of what they showed.
+        .target(
+            name: "Drills",
+            dependencies: [
+                "Cluster", "History", "Simulator", "Coordination", "ColonyExchanges", "Ingest", "RedisClient", "TestSupport", nioCore,
+                nioPosix, logging,
+            ],
+            swiftSettings: settings
+        ),
+
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
-                arguments, logging, nioCore, nioPosix, signals, subprocess, system,
+                "Cluster", "Drills", "Simulator", "History", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient",
+                "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
         ),
@@ -160,6 +176,18 @@ let package = Package(
             dependencies: [
                 "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
                 nioCore, nioPosix,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "DrillsTests",
+            dependencies: ["Drills", "Cluster", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "HistoryTests",
+            dependencies: [
+                "History", "Simulator", "Ingest", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),
