@@ -24,11 +24,16 @@ public final class WebSocketConnectAttempt {
     private(set) var tls: NIOSSLContext?
     /// A REST call instead of an upgrade.
     var call: HTTPCall.Pending?
+    /// True until `proceed`: the upgrade is not asked for, all before it is done.
+    private(set) var isHeld = false
+    /// Asks for the upgrade; set when the connection has come so far and is held.
+    private var resume: (() -> Void)?
+    private var onReady: (() -> Void)?
 
     init(
         _ configuration: WebSocketConfiguration,
         on eventLoop: any EventLoop,
-        delegate: any WebSocketDelegate,
+        delegate: (any WebSocketDelegate)?,
         addressBook: AddressBook,
         completion: @escaping (Result<WebSocketConnection, WebSocketConnectError>) -> Void
     ) {
@@ -45,6 +50,44 @@ public final class WebSocketConnectAttempt {
         fail(WebSocketConnectError(.closed, "Connecting to \(name) was cancelled during \(stage.rawValue)"))
     }
 
+    /// Only ever true for a prepared attempt: everything before the upgrade is done.
+    public var isReady: Bool { resume != nil }
+
+    /// The attempt has ended: in a websocket, in an error, or by `cancel`.
+    public var isOver: Bool { completion == nil }
+
+    /// Goes on with a prepared attempt, ready or still on its way: asks for the upgrade, under a new `connectTimeout`. The completion comes as that of
+    /// `WebSocketConnection.connect`. Must not be called on an attempt that is over.
+    public func proceed(
+        delegate: any WebSocketDelegate, completion: @escaping (Result<WebSocketConnection, WebSocketConnectError>) -> Void
+    ) {
+        eventLoop.preconditionInEventLoop()
+        precondition(isHeld && !isOver, "only a prepared attempt that is not over can go on")
+        isHeld = false
+        self.delegate = delegate
+        self.completion = completion
+        onReady = nil
+        arm()
+        let resume = resume
+        self.resume = nil
+        resume?()
+    }
+
+    /// Does not ask for the upgrade before `proceed`.
+    func hold(onReady: @escaping () -> Void) {
+        isHeld = true
+        self.onReady = onReady
+    }
+
+    /// The connection is ready for the upgrade, which `resume` asks for. Held without a deadline: whoever prepared it ends it.
+    func reachedHold(resume: @escaping () -> Void) {
+        deadline?.cancel()
+        deadline = nil
+        self.resume = resume
+        onReady?()
+        onReady = nil
+    }
+
     /// Never completes before it returns.
     func start() {
         eventLoop.preconditionInEventLoop()
@@ -54,9 +97,8 @@ public final class WebSocketConnectAttempt {
             // A REST call is no websocket to whoever reads its errors.
             if call != nil { plan.name = "http" + plan.name.dropFirst(2) }
             name = plan.name
-            let timeout = TimeAmount(configuration.connectTimeout)
-            deadline = eventLoop.assumeIsolated().scheduleTask(in: timeout) { [self] in expire() }
-            prepareTLS(plan, timeout: timeout)
+            arm()
+            prepareTLS(plan, timeout: TimeAmount(configuration.connectTimeout))
         } catch {
             eventLoop.assumeIsolated().execute { [self] in fail(error) }
         }
@@ -91,6 +133,12 @@ public final class WebSocketConnectAttempt {
                     fail(WebSocketConnectError(.tls, "\(name): TLS could not be set up: \(error)"))
                 }
             }
+    }
+
+    private func arm() {
+        deadline?.cancel()
+        let timeout = TimeAmount(configuration.connectTimeout)
+        deadline = eventLoop.assumeIsolated().scheduleTask(in: timeout) { [self] in expire() }
     }
 
     private func resolve(_ plan: ConnectPlan, timeout: TimeAmount) {
@@ -219,6 +267,8 @@ public final class WebSocketConnectAttempt {
         defer {
             completion = nil
             delegate = nil
+            resume = nil
+            onReady = nil
             deadline?.cancel()
             deadline = nil
             handler = nil

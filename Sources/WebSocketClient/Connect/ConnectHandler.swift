@@ -16,6 +16,8 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         case socks(SOCKS5)
         /// The TLS handshake with the server runs.
         case tls
+        /// All before the upgrade is done; it waits for leave.
+        case held
         case upgrade(HTTPHeadReader)
         /// The server said no and says why.
         case refused(UpgradeResponse, RefusalBody)
@@ -100,6 +102,13 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func beginUpgrade(_ context: ChannelHandlerContext) {
+        if attempt.isHeld {
+            attempt.entered(.upgrade)
+            phase = .held
+            return attempt.reachedHold { [self] in
+                if case .held = phase { beginUpgrade(context) }
+            }
+        }
         attempt.entered(.upgrade)
         phase = .upgrade(HTTPHeadReader())
         send(context, attempt.call?.bytes(to: plan) ?? plan.request.bytes)
@@ -113,7 +122,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
             switch phase {
             case .proxyTLS: try beginTunnel(context)
             case .tls: beginUpgrade(context)
-            case .idle, .httpTunnel, .socks, .upgrade, .refused, .answer, .over: break
+            case .idle, .httpTunnel, .socks, .held, .upgrade, .refused, .answer, .over: break
             }
         }
     }
@@ -145,6 +154,8 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
             if body.isComplete { throw refusal(response, body) }
         case .answer(let head, var body):
             try takeAnswerBody(head, &body, buffer)
+        case .held:
+            throw WebSocketConnectError(.badUpgrade, "\(plan.name): the server spoke before it was asked for a websocket")
         case .idle, .proxyTLS, .tls, .over:
             break
         }
