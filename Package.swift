@@ -206,3 +206,12 @@ let package = Package(
         ),
     ]
 )
+
+// The fuzz targets need flags that no other build has: Tests/Fuzz/run.sh sets them, and this.
+if Context.environment["COLONY_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["WebSocketClient", "TransportSecurity", "ColonyExchanges", "RedisClient", nioCore],
+            path: "Tests/Fuzz",
+            exclude: ["run.sh"], swiftSettings: settings))
+}
