@@ -26,8 +26,6 @@ extension PathBench {
     /// Subscribing to a thousand streams takes its time: exchanges limit the requests a second.
     private static let streamsWarmUp = 8.0
     static let streamsRate = 5000
-    /// Of many streams the consumer reads as many as this: reading them all costs Redis more than writing them.
-    static let streamsRead = 32
 
     /// Websocket in to consumer out at a fixed rate, program by program.
     func measureLatency(rate: Int, round: Int, _ results: inout PathResults) async throws {
@@ -70,8 +68,7 @@ extension PathBench {
         guard let program = programs.measured.first, case .worker(let executable) = program.kind else { return }
         for count in [1, streams] {
             let symbols = count == 1 ? ["BTCUSDT"] : (1...count).map { "S\($0)USDT" }
-            let step = max(1, count / Self.streamsRead)
-            let read = stride(from: 0, to: count, by: step).prefix(Self.streamsRead).map { "colony:{binance}:trade:\(symbols[$0])" }
+            let read = symbols.map { "colony:{binance}:trade:\($0)" }
             let sample = try await BenchRig.with { rig -> LatencySample in
                 let plan = SourcePlan(exchange: "binance", bytes: 200, rate: Double(Self.streamsRate), numbers: .bootTime)
                 return try await rig.withSource(plan, isTLS: false) { simulator in

@@ -73,7 +73,9 @@ struct PathPrograms: Sendable {
                     found.missing.append((candidate.program.name, words ?? "\(candidate.probe[0]) failed"))
                     continue
                 }
-                found.versions += outcome.standardOutput.split(separator: "\n").map(String.init)
+                for version in outcome.standardOutput.split(separator: "\n").map(String.init) where !found.versions.contains(version) {
+                    found.versions.append(version)
+                }
                 found.measured.append(candidate.program)
             } catch let error as SubprocessError {
                 found.missing.append((candidate.program.name, "\(candidate.probe[0]) does not run: \(error.description.prefix(120))"))

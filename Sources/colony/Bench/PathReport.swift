@@ -3,13 +3,13 @@ import FoundationEssentials
 extension PathResults {
     var text: String {
         var parts = [machine.line]
-        if !bench.programs.versions.isEmpty { parts.append(bench.programs.versions.joined(separator: ", ")) }
+        if !bench.programs.versions.isEmpty { parts.append("peers: " + bench.programs.versions.joined(separator: ", ")) }
         if !throughput.isEmpty { parts.append(throughputText) }
         if !latency.isEmpty {
             parts.append("latency, websocket in to consumer out, ws 200 B, medians of \(bench.rounds) rounds\n\n" + table(latency))
         }
         if !streams.isEmpty {
-            parts.append("latency over many streams; the consumer reads \(PathBench.streamsRead) of them\n\n" + table(streams))
+            parts.append("latency over many streams, read by one connection for every 32; memory of the worker\n\n" + table(streams))
         }
         var bars = TextTable(["BAR", "MEASURED", "", "LIMIT", ""], rightAligned: [1, 3])
         for bar in self.bars {

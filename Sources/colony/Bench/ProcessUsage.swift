@@ -45,7 +45,7 @@ struct BenchMachine: Sendable, Encodable {
         let cpu = ProcessUsage.read("/proc/cpuinfo")?.split(separator: "\n").first { $0.hasPrefix("model name") }
         processor = cpu.flatMap { $0.split(separator: ":").last.map { $0.drop(while: \.isWhitespace) } }.map(String.init) ?? "unknown"
         cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
-        memoryGigabytes = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) >> 30
+        memoryGigabytes = (sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))) >> 30
         var names = utsname()
         uname(&names)
         kernel = withUnsafeBytes(of: &names.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,7 +30,20 @@ func check(err error) {
 func usage() (user, system float64, peak int64) {
 	var u syscall.Rusage
 	check(syscall.Getrusage(syscall.RUSAGE_SELF, &u))
-	return float64(u.Utime.Sec) + float64(u.Utime.Usec)/1e6, float64(u.Stime.Sec) + float64(u.Stime.Usec)/1e6, u.Maxrss
+	return float64(u.Utime.Sec) + float64(u.Utime.Usec)/1e6, float64(u.Stime.Sec) + float64(u.Stime.Usec)/1e6, peakKilobytes()
+}
+
+// Since this program was started; Maxrss remembers the program that started it.
+func peakKilobytes() (peak int64) {
+	text, err := os.ReadFile("/proc/self/status")
+	check(err)
+	for _, line := range strings.Split(string(text), "\n") {
+		if strings.HasPrefix(line, "VmHWM:") {
+			_, err := fmt.Sscanf(line, "VmHWM: %d kB", &peak)
+			check(err)
+		}
+	}
+	return peak
 }
 
 func main() {
