@@ -131,10 +131,14 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
-        // What the packet path is measured against.
+        // What the packet path is measured against, and with.
         .executableTarget(
             name: "PathBaseline", path: "Sources/Benchmarks/PathBaseline",
             linkerSettings: [.linkedLibrary("hiredis"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .executableTarget(
+            name: "PathCeiling", path: "Sources/Benchmarks/PathCeiling", linkerSettings: [.linkedLibrary("hiredis")]),
+        .executableTarget(
+            name: "PathReader", path: "Sources/Benchmarks/PathReader", linkerSettings: [.linkedLibrary("hiredis")]),
 
         // Tests.
         .target(
