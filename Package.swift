@@ -106,10 +106,17 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // The client's dialects, judged by the simulated exchanges.
+        .target(
+            name: "Conformance",
+            dependencies: ["Ingest", "Simulator", "WebSocketClient", "ColonyExchanges", "Coordination", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
+
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
+                "Cluster", "Conformance", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
                 arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
@@ -168,6 +175,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "ColonyExchanges", "Simulator"], swiftSettings: settings),
         .testTarget(
             name: "ColonyStreamsTests",
             dependencies: ["ColonyStreams", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],

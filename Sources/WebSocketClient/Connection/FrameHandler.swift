@@ -9,6 +9,7 @@ final class FrameHandler: ChannelDuplexHandler {
 
     private let closeTimeout: TimeAmount
     private let socket: SocketHandler
+    private let answersPings: Bool
     private var delegate: (any WebSocketDelegate)?
     private var context: ChannelHandlerContext?
     private var decoder: FrameDecoder
@@ -40,9 +41,11 @@ final class FrameHandler: ChannelDuplexHandler {
         socket: SocketHandler,
         maxMessageBytes: Int,
         closeTimeout: Duration,
+        answersPings: Bool = true,
         inflation: Inflation?,
         deflation: Deflation?
     ) {
+        self.answersPings = answersPings
         self.delegate = delegate
         self.socket = socket
         self.closeTimeout = TimeAmount(closeTimeout)
@@ -98,7 +101,7 @@ final class FrameHandler: ChannelDuplexHandler {
                     isBurstOpen = true
                     delegate.webSocketReceived(kind, payload)
                 case .ping(let payload):
-                    if closing.isOpen { outbox.answerPing(payload) }
+                    if closing.isOpen, answersPings { outbox.answerPing(payload) }
                     isBurstOpen = true
                     delegate.webSocketReceivedPing(payload)
                 case .pong(let payload):
