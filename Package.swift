@@ -116,7 +116,8 @@ let package = Package(
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Conformance", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
+                "Cluster", "Conformance", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient",
+                "WebSocketClient",
                 arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
