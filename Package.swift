@@ -55,14 +55,15 @@ let package = Package(
         .target(name: "CDeadman"),
 
         // Transports.
+        .target(name: "TransportSecurity", dependencies: [nioCore, nioSSL], swiftSettings: settings),
         .target(
             name: "RedisClient",
-            dependencies: ["CHiredis", nioCore, nioPosix, nioTLS, nioSSL, logging, deque],
+            dependencies: ["CHiredis", "TransportSecurity", nioCore, nioPosix, nioTLS, nioSSL, logging, deque],
             swiftSettings: settings
         ),
         .target(
             name: "WebSocketClient",
-            dependencies: ["CZlib", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, logging, deque],
+            dependencies: ["CZlib", "TransportSecurity", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, logging, deque],
             swiftSettings: settings
         ),
 
@@ -134,6 +135,8 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "TransportSecurityTests", dependencies: ["TransportSecurity", "TestSupport", nioSSL], swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
             dependencies: ["RedisClient", "TestSupport", nioCore, nioPosix, nioEmbedded, nioSSL],

@@ -31,7 +31,9 @@ extension ControlState {
             }
         }
         readSubscriptions(Array(feeds.keys))
-        readAdmissions()
+        readAdmissions {}
+        pollRequests()
+        tellParked()
         subscribeToWakes()
     }
 
@@ -63,7 +65,7 @@ extension ControlState {
         }
         return [
             .init("host", configuration.worker.host), .init("pid", "\(ProcessInformation.pid)"), .init("name", incarnation.name),
-            .init("state", isDraining ? "draining" : "ready"), .init("weight", "\(configuration.worker.weight)"),
+            .init("state", isDraining || parked != nil ? "draining" : "ready"), .init("weight", "\(configuration.worker.weight)"),
             .init("load", "\(placement.load)"), .init("version", ProcessInformation.version), .init("redis_client_id", redisClientID),
             .init("started_at", "\(startedAtMilliseconds)"), .init("deadman", deadman.isOn ? "on" : "off"), .init("feeds", feedsText),
         ]

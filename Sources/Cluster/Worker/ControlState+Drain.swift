@@ -9,6 +9,7 @@ extension ControlState {
     func drain(reason: String) {
         guard !isDraining else { return }
         isDraining = true
+        perform(handovers.cancel())
         perform(placement.drain(now: .now()))
         for handle in feeds.values { handle.post(.stop(reason: reason, preferred: nil)) }
         beat()

@@ -11,6 +11,13 @@ extension ControlState {
         perform(keeper.hold(handle.keys, token: token, sentAt: sentAt, now: .now()))
         perform(placement.took(feed, now: .now()))
         heldChanged(held.union([feed]))
+        invitations[feed] = nil
+        // Granted while we were told to give everything up.
+        if let parked {
+            perform(
+                handovers.order(
+                    [order(feed, to: parked.to, reason: "drain", isForced: parked.force ?? false)], view: view, now: .now()))
+        }
     }
 
     func replaceToken(_ feed: FeedName, _ token: Token) { keeper.replaceToken(of: feed, with: token) }
@@ -26,6 +33,7 @@ extension ControlState {
         perform(keeper.drop(feed, now: .now()))
         perform(placement.gaveUp(feed, now: .now()))
         heldChanged(held.subtracting([feed]))
+        handedOver(feed)
     }
 
     private func heldChanged(_ fresh: Set<FeedName>) {

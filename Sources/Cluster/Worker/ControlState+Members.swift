@@ -54,17 +54,39 @@ extension ControlState {
     }
 
     /// When disconnects of the held feeds' budget groups were last admitted: a move for balance waits until the pace is over.
-    func readAdmissions() {
-        for group in Set(held.compactMap { feeds[$0]?.keys.group }) {
+    func readAdmissions(then next: @escaping () -> Void) {
+        let groups = Set(held.compactMap { feeds[$0]?.keys.group })
+        var waiting = groups.count
+        guard waiting > 0 else { return next() }
+        for group in groups {
             send(["HGET", .string(configuration.keys.disconnects(group: group)), "last_admitted"]) { [self] result in
                 if case .success(let reply) = result { lastAdmitted[group] = reply.integer }
+                waiting -= 1
+                if waiting == 0 { next() }
             }
         }
     }
 
-    private func isPaceFree(_ feed: FeedName) -> Bool {
-        guard let group = feeds[feed]?.keys.group, let last = lastAdmitted[group] else { return true }
-        return redisNow - last >= configuration.settings(of: feed.exchange).pace.wholeMilliseconds
+    /// The same for one feed, with the time.
+    func readAdmission(of feed: FeedName, then next: @escaping () -> Void) {
+        guard let group = feeds[feed]?.keys.group else { return next() }
+        send(["HGET", .string(configuration.keys.disconnects(group: group)), "last_admitted"]) { [self] result in
+            if case .success(let reply) = result { lastAdmitted[group] = reply.integer }
+            send(["TIME"]) { [self] result in
+                if case .success(let reply) = result, let time = reply.array, let seconds = time.first?.integer {
+                    redisNow = max(redisNow, seconds * 1000 + (time.last?.integer ?? 0) / 1000)
+                }
+                next()
+            }
+        }
+    }
+
+    func isPaceFree(_ feed: FeedName) -> Bool { (paceLeft(feed) ?? .zero) <= .zero }
+
+    /// Until a disconnect of the feed would be admitted, as far as is known; nil: none was yet.
+    func paceLeft(_ feed: FeedName) -> Duration? {
+        guard let group = feeds[feed]?.keys.group, let last = lastAdmitted[group] else { return nil }
+        return configuration.settings(of: feed.exchange).pace - .milliseconds(redisNow - last)
     }
 
     func perform(_ actions: [PlacementMachine.Action], catalogueVersion: Int? = nil) {
@@ -73,12 +95,11 @@ extension ControlState {
             case .readMembers: readMembers()
             case .readCatalogue: readCatalogue(catalogueVersion ?? 0)
             case .placed(let feed, let place):
-                ranks[feed] = place?.rank
+                places[feed] = place
                 feeds[feed]?.post(.placed(rank: place?.rank, alternate: place?.alternate))
             case .removed(let feed): feeds[feed]?.post(.stop(reason: "removed from the catalogue", preferred: nil))
             case .move(let feed, let target):
-                logger.notice("Feed moves", metadata: ["feed": "\(feed)", "to": "\(target)"])
-                feeds[feed]?.post(.stop(reason: "rebalance", preferred: target))
+                perform(handovers.order([order(feed, to: target, reason: "rebalance")], view: view, now: .now()))
             case .wake(let at):
                 placementWake?.cancel()
                 let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -124,7 +145,7 @@ extension ControlState {
         feeds[feed] = handle
         for incarnation in dead { handle.post(.deathProved(incarnation)) }
         tellGeneration(handle)
-        if let rank = ranks[feed] { handle.post(.placed(rank: rank, alternate: nil)) }
+        if let place = places[feed] { handle.post(.placed(rank: place.rank, alternate: place.alternate)) }
     }
 
     /// In the data set that our own supervisor created nobody can hold a lease that the records do not show.

@@ -32,12 +32,12 @@ extension ControlState {
 
     func subscribeToWakes() {
         let groups = Set(feeds.values.map(\.keys.group))
-        guard groups != subscribedGroups, !isSubscribing, !groups.isEmpty, !isStopped else { return }
+        guard groups != subscribedGroups || subscriber == nil, !isSubscribing, !isStopped else { return }
         isSubscribing = true
         subscriber?.close()
         subscriber = nil
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
-        let channels = groups.map { configuration.keys.wake(group: $0) }
+        let channels = groups.map { configuration.keys.wake(group: $0) } + [configuration.keys.requestsWake]
         let endpoint = configuration.redis.endpoint
         let loop = eventLoop
         let name = "colony:wake:\(incarnation)"
@@ -76,6 +76,7 @@ extension ControlState {
             // Why was it freed? Somebody died or drains: the ranks are others now.
             hurry()
         case .subscriptions(let feed): readSubscriptions([feed])
+        case .request(let field): wokenByRequest(field)
         case nil: break
         }
     }

@@ -10,7 +10,9 @@ extension ControlState {
         observeTurn += 1
         // The first-ranked watcher looks at every turn, the second-ranked at every other.
         let due = feeds.keys.filter { feed in
-            guard !held.contains(feed), let rank = ranks[feed], rank <= 2 else { return false }
+            guard !held.contains(feed) else { return false }
+            if isInvited(feed) { return true }
+            guard let rank = places[feed]?.rank, rank <= 2 else { return false }
             return rank == 1 || observeTurn % 2 == 0
         }
         observe(Array(due))
@@ -41,7 +43,9 @@ extension ControlState {
 
     func acquire(_ feed: FeedName, _ acquisition: FeedMachine.Acquisition, connection number: Int) {
         guard let handle = feeds[feed] else { return }
-        guard number == connectionNumber, connection != nil, placement.reserve(feed) else { return handle.post(.acquireFailed) }
+        guard number == connectionNumber, connection != nil, placement.reserve(feed, isInvited: isInvited(feed)) else {
+            return handle.post(.acquireFailed)
+        }
         let policy = configuration.settings(of: feed.exchange)
         let mode: AcquireCall.Mode =
             switch acquisition.mode {

@@ -54,8 +54,8 @@ final class ControlState {
     var generation = ""
     private var timers: [RepeatedTask] = []
     var isHurrying = false
-    /// This worker's rank for each feed it watches or holds.
-    var ranks: [FeedName: Int] = [:]
+    /// This worker's place for each feed it watches or holds.
+    var places: [FeedName: PlacementMachine.Place] = [:]
     var held: Set<FeedName> = []
     var observeTurn = 0
     var keeperWake: Scheduled<Void>?
@@ -63,6 +63,19 @@ final class ControlState {
     var onAllFinished: (() -> Void)?
     /// Incarnations of this host that are proved dead.
     var dead: [Incarnation]
+
+    // Requests and handovers.
+    var requestsVersion: Int64 = 0
+    /// The last request taken up, by its field.
+    var takenUp: [String: String] = [:]
+    var handovers: HandoverMachine
+    var handoverWake: Scheduled<Void>?
+    /// The drain that was asked for while the process goes on.
+    var parked: ClusterRequest?
+    var toldLeft: [String] = []
+    var moveRequests: [FeedName: ClusterRequest] = [:]
+    /// Feeds that their owners are about to hand over to this worker, and until when that counts.
+    var invitations: [FeedName: LocalTime] = [:]
 
     init(
         configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
@@ -82,6 +95,7 @@ final class ControlState {
         self.keeper = RenewalKeeper(timing: configuration.lease, isDirect: configuration.redis.direct)
         self.deadman = Deadman(isOn: configuration.deadman)
         self.placement = PlacementMachine(name: incarnation.name, settings: configuration.placement)
+        self.handovers = HandoverMachine(patience: configuration.handoverPatience)
         self.startedAtMilliseconds = WallClock.nanoseconds() / 1_000_000
     }
 

@@ -23,9 +23,10 @@ extension FeedRunner {
         case .call(let id, let call): perform(call, id)
         case .dial: dial()
         case .cancelDial:
+            // First, so that the attempt's end is nobody's concern.
+            generation += 1
             attempt?.cancel()
             attempt = nil
-            generation += 1
             control.socketClosed(feed)
         case .startPublishing(let epoch, let lastMilliseconds, let redisNow):
             saw(epoch)
@@ -98,6 +99,7 @@ extension FeedRunner {
                 }
             }
         case .release(let token, let delay, let connect, let preferred, let reason):
+            if let preferred { control.offer(configuration.feed, to: preferred) }
             // The successor may connect as soon as this is executed: the socket must be closed before.
             whenClosed { [self] in
                 publisher.afterSending { [self] in

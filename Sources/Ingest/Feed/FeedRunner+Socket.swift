@@ -11,6 +11,7 @@ extension FeedRunner {
         generation += 1
         control.socketOpening(configuration.feed)
         urlTopics = subscriptions.connectionTopics
+        if let warm = takeWarm() { return open(url: warm.url, pingInterval: warm.pingInterval, over: warm.attempt) }
         switch configuration.dialect.connection(topics: urlTopics, random: random.next()) {
         case .url(let url): open(url: url, pingInterval: nil)
         case .bootstrap(let call):
@@ -35,7 +36,8 @@ extension FeedRunner {
         }
     }
 
-    private func open(url: String, pingInterval: Duration?) {
+    /// Opens the websocket, over a connection that stands already where there is one.
+    private func open(url: String, pingInterval: Duration?, over prepared: WebSocketConnectAttempt? = nil) {
         var webSocket = configuration.webSocket
         webSocket.url = url
         if webSocket.roots == .insecure {
@@ -44,7 +46,7 @@ extension FeedRunner {
         let path = FeedPath(configuration: configuration, publisher: publisher, clockOffset: clockOffset, owner: self)
         let profile = configuration.dialect.profile
         let generation = generation
-        attempt = WebSocketConnection.connect(webSocket, on: eventLoop, delegate: path) { [self] result in
+        let opened = { [self] (result: Result<WebSocketConnection, WebSocketConnectError>) in
             guard generation == self.generation else {
                 if case .success(let socket) = result { socket.abort() }
                 return
@@ -62,8 +64,16 @@ extension FeedRunner {
                     firstDataWithin: configuration.firstDataWithin, maxAge: profile.limits.maxAge, openedAt: .now(), random: random.next())
                 logger.info("Websocket open", metadata: ["peer": "\(socket.upgrade.peer)", "url": "\(url)"])
                 handle(.dialed)
+            // The exchange may have given up a connection that said nothing for so long: once more, from the start.
+            case .failure(let error) where prepared != nil && error.code == .closed: open(url: url, pingInterval: pingInterval)
             case .failure(let error): dialFailed(error.description, retryAfter: error.retryAfter)
             }
+        }
+        if let prepared {
+            attempt = prepared
+            prepared.proceed(delegate: path, completion: opened)
+        } else {
+            attempt = WebSocketConnection.connect(webSocket, on: eventLoop, delegate: path, completion: opened)
         }
     }
 

@@ -23,6 +23,10 @@ package final class FeedRunner {
     var keepAlive: KeepAlive?
     // The connection, and the one that is being closed.
     var attempt: WebSocketConnectAttempt?
+    var warm: WarmConnection?
+    /// The REST call before it.
+    var warmCall: WebSocketConnectAttempt?
+    var warmNumber = 0
     var socket: WebSocketConnection?
     var path: FeedPath?
     var closing: FeedPath?
@@ -90,6 +94,8 @@ package final class FeedRunner {
         ticker?.cancel()
         wake?.cancel()
         subscriptionWake?.cancel()
+        dropWarm()
+        generation += 1
         attempt?.cancel()
         path?.isActive = false
         socket?.abort()

@@ -12,22 +12,23 @@ final class FrameHandler: ChannelDuplexHandler {
     private let answersPings: Bool
     private var delegate: (any WebSocketDelegate)?
     private var context: ChannelHandlerContext?
-    private var decoder: FrameDecoder
+    // What every frame touches is unchecked: it is on the event loop only, and no access to it calls anybody.
+    @exclusivity(unchecked) private var decoder: FrameDecoder
     private var deflation: Deflation?
     private var outbox = Outbox()
-    private var closing = CloseHandshake()
+    @exclusivity(unchecked) private var closing = CloseHandshake()
     private var closeTimer: Scheduled<Void>?
     /// Set while the delegate may be up the stack: the end is reported behind it.
     private var isWalking = false
     /// Something was delivered since the last end of a burst.
-    private var isBurstOpen = false
+    @exclusivity(unchecked) private var isBurstOpen = false
     private var hasEnded = false
     private var socketError: String?
     private var isReadWithheld = false
     /// What came behind the upgrade while reading was off.
     private var held: ByteBuffer?
     /// We asked to close while reading was off: what still comes is not delivered.
-    private var isDeaf = false
+    @exclusivity(unchecked) private var isDeaf = false
 
     var isReading = true {
         didSet {
