@@ -113,6 +113,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // The client's dialects, judged by the simulated exchanges.
+        .target(
+            name: "Conformance",
+            dependencies: ["Ingest", "Simulator", "WebSocketClient", "ColonyExchanges", "Coordination", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
+
         // Failover drills: a private cluster, faults, the judgement of what they showed.
         .target(
             name: "Drills",
@@ -126,7 +133,8 @@ let package = Package(
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Drills", "Simulator", "History", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient",
+                "Cluster", "Conformance", "Drills", "Simulator", "History", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest",
+                "RedisClient",
                 "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
@@ -203,6 +211,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "ColonyExchanges", "Simulator"], swiftSettings: settings),
         .testTarget(
             name: "ColonyStreamsTests",
             dependencies: ["ColonyStreams", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
