@@ -84,6 +84,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // The cluster in virtual time.
+        .target(
+            name: "Simulation",
+            dependencies: ["Ingest", "ColonyExchanges", "Coordination", "RedisClient", nioCore],
+            swiftSettings: settings
+        ),
+
         // Services.
         .target(
             name: "Cluster",
@@ -109,8 +116,8 @@ let package = Package(
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
-                arguments, logging, nioCore, nioPosix, signals, subprocess, system,
+                "Cluster", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "Simulation",
+                "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
         ),

@@ -17,6 +17,7 @@ struct Colony: AsyncParsableCommand {
             UpCommand.self, WorkerCommand.self, SubscribeCommand.self, UnsubscribeCommand.self, SubscriptionsCommand.self,
             StatusCommand.self,
             TailCommand.self, ExchangeCommand.self, ConfigCommand.self, BenchCommand.self,
+            SimulateCommand.self,
         ])
 }
 

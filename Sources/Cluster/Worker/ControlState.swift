@@ -29,6 +29,8 @@ final class ControlState {
     private(set) var connection: RedisConnection?
     private(set) var connectionNumber = 0
     private(set) var serverRunID = ""
+    /// The server process behind the connection, and since when it is known.
+    private var server: FeedMachine.Server?
     private var redisClientID = ""
     private var connectFailures = 0
     private var isConnecting = false
@@ -179,6 +181,7 @@ final class ControlState {
             send(["INFO", "server"]) { [self] result in
                 guard case .success(let value) = result, let runID = RedisServerInfo(value.string ?? "").runID else { return }
                 serverRunID = runID
+                if server?.runID != runID { server = FeedMachine.Server(runID: runID, since: .now()) }
                 perform(keeper.connected(now: .now()))
                 beat()
                 observe(Array(feeds.keys))
@@ -342,7 +345,7 @@ final class ControlState {
                 guard case .success(let records) = result, number == connectionNumber else { return }
                 for (handle, record) in zip(part, records) {
                     if let epoch = record?.epoch { saw(handle.feed, epoch: epoch) }
-                    handle.post(.observed(record, connection: number))
+                    handle.post(.observed(record, connection: number, server: server))
                 }
             }
         }
