@@ -29,6 +29,7 @@ struct Colony: AsyncParsableCommand {
             DrillCommand.self,
             DrillExchangeCommand.self,
             HistoryCommand.self,
+            SimulateCommand.self,
             ConfigCommand.self,
             BenchCommand.self,
         ])

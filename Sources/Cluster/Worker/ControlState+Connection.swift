@@ -80,6 +80,7 @@ extension ControlState {
             send(["INFO", "server"]) { [self] result in
                 guard case .success(let value) = result, let runID = RedisServerInfo(value.string ?? "").runID else { return }
                 serverRunID = runID
+                if server?.runID != runID { server = FeedMachine.Server(runID: runID, since: .now()) }
                 perform(keeper.connected(now: .now()))
                 beat()
                 observe(Array(feeds.keys))

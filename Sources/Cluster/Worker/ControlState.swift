@@ -30,6 +30,8 @@ final class ControlState {
     var connection: RedisConnection?
     var connectionNumber = 0
     var serverRunID = ""
+    /// The server process behind the connection, and since when it is known.
+    var server: FeedMachine.Server?
     var redisClientID = ""
     var connectFailures = 0
     var isConnecting = false
