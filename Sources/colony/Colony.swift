@@ -14,10 +14,24 @@ struct Colony: AsyncParsableCommand {
             """,
         version: ProcessInformation.version,
         subcommands: [
-            UpCommand.self, WorkerCommand.self, SubscribeCommand.self, UnsubscribeCommand.self, SubscriptionsCommand.self,
-            StatusCommand.self, TopCommand.self, MoveCommand.self, DrainCommand.self, RebalanceCommand.self, DeployCommand.self,
+            UpCommand.self,
+            WorkerCommand.self,
+            SubscribeCommand.self,
+            UnsubscribeCommand.self,
+            SubscriptionsCommand.self,
+            StatusCommand.self,
+            TopCommand.self,
+            MoveCommand.self,
+            DrainCommand.self,
+            RebalanceCommand.self,
+            DeployCommand.self,
             TailCommand.self,
-            ExchangeCommand.self, ConfigCommand.self, BenchCommand.self,
+            ExchangeCommand.self,
+            DrillCommand.self,
+            DrillExchangeCommand.self,
+            HistoryCommand.self,
+            ConfigCommand.self,
+            BenchCommand.self,
         ])
 }
 

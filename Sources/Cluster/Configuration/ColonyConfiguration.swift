@@ -24,6 +24,8 @@ public struct ColonyConfiguration: Sendable {
     public var deployLimit: Duration = .seconds(180)
     public var placement = PlacementSettings()
     public var ringBytes = 64 << 20
+    /// Directory for the worker's journal, by which a run is checked afterwards; nil: none is kept.
+    public var history: String?
     /// Settings of exchanges: the defaults, and what single exchanges have instead.
     public var exchange = Exchange()
     public var exchanges: [String: Exchange] = [:]
@@ -54,6 +56,8 @@ public struct ColonyConfiguration: Sendable {
         public var host = ""
         /// The name of the supervisor that started this process; empty: none.
         public var supervisor = ""
+        /// Longest wait before a process that ended is started again.
+        public var restartCap: Duration = .seconds(30)
 
         public init() {}
     }

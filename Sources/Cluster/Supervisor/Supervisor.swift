@@ -46,7 +46,7 @@ public struct Supervisor: Sendable {
 
     private func keepRunning(_ slot: WorkerSlot, reporter: DeathReporter) async throws {
         let name = slot.name
-        var backoff = RestartBackoff()
+        var backoff = RestartBackoff(cap: configuration.worker.restartCap)
         while !Task.isCancelled {
             let started = LocalTime.now()
             let child = slot.startsChild()

@@ -478,10 +478,12 @@ public struct FeedMachine: Sendable {
         if attempts > 5 { wait = min(wait * (1 << min(attempts - 5, 16)), policy.retryCap) }
         if let retryAfter { wait = max(wait, retryAfter) }
         actions.append(.report(.attemptFailed(count: attempts, wait: wait)))
-        if let stopRequest { return release(lease, stopRequest, &random, &actions) }
+        // Whoever connects next waits what the exchange asked for, too.
+        if let stopRequest { return release(lease, stopRequest, connect: retryAfter, &random, &actions) }
         if attempts % 3 == 0, let alternate {
             // This host may be cut off from the exchange: let another one try.
-            return release(lease, Stop(reason: "exchange not reached", preferred: alternate), &random, &actions)
+            let stop = Stop(reason: "exchange not reached", preferred: alternate)
+            return release(lease, stop, connect: retryAfter, &random, &actions)
         }
         state = .calling(lease, issue(.retry(lease.token, wait: wait), &actions))
     }
@@ -681,12 +683,15 @@ public struct FeedMachine: Sendable {
         }
     }
 
+    /// - Parameter connect: the least wait before the next attempt to connect, whoever makes it.
     private mutating func release(
-        _ lease: Lease, _ request: Stop, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+        _ lease: Lease, _ request: Stop, connect: Duration? = nil, _ random: inout some RandomNumberGenerator,
+        _ actions: inout [Action]
     ) {
+        let delay = draw(policy.takeoverDelay, &random)
         let call = Call.release(
-            lease.token, delay: draw(policy.takeoverDelay, &random), connect: draw(policy.connectDelay, &random),
-            preferred: request.preferred, reason: request.reason)
+            lease.token, delay: delay, connect: max(draw(policy.connectDelay, &random), connect ?? .zero), preferred: request.preferred,
+            reason: request.reason)
         state = .releasing(lease, issue(call, &actions))
     }
 

@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 
 #if canImport(Glibc)
     internal import Glibc
@@ -17,7 +18,10 @@ public final class WebSocketConnectAttempt {
     private var deadline: Scheduled<Void>?
     private var stage = ConnectStage.resolve
     private var socket: SocketHandler?
+    private var handler: ConnectHandler?
     private var name = ""
+    /// The trust configuration, ready; nil where nothing is TLS.
+    private(set) var tls: NIOSSLContext?
     /// A REST call instead of an upgrade.
     var call: HTTPCall.Pending?
     /// True until `proceed`: the upgrade is not asked for, all before it is done.
@@ -89,26 +93,56 @@ public final class WebSocketConnectAttempt {
         eventLoop.preconditionInEventLoop()
         do throws(WebSocketConnectError) {
             var random = SystemRandomNumberGenerator()
-            let plan = try ConnectPlan(configuration, random: &random)
+            var plan = try ConnectPlan(configuration, random: &random)
+            // A REST call is no websocket to whoever reads its errors.
+            if call != nil { plan.name = "http" + plan.name.dropFirst(2) }
             name = plan.name
             arm()
-            resolve(plan, timeout: TimeAmount(configuration.connectTimeout))
+            prepareTLS(plan, timeout: TimeAmount(configuration.connectTimeout))
         } catch {
             eventLoop.assumeIsolated().execute { [self] in fail(error) }
         }
     }
 
+    private func expire() {
+        // A refusal whose body still drips in is a refusal.
+        handler?.finishRefusal()
+        fail(
+            WebSocketConnectError(
+                .timeout, "Connecting to \(name) took longer than \(configuration.connectTimeout) and was given up during \(stage.rawValue)"
+            ))
+    }
+
+    /// Loads the roots off the event loop, which others use meanwhile.
+    private func prepareTLS(_ plan: ConnectPlan, timeout: TimeAmount) {
+        let roots = configuration.roots
+        guard plan.needsTLS, TLSContexts.known(for: roots) == nil else {
+            if plan.needsTLS { tls = TLSContexts.known(for: roots) }
+            return resolve(plan, timeout: timeout)
+        }
+        NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try TLSContexts.context(for: roots) }
+            .assumeIsolated()
+            .whenComplete { [self] result in
+                switch result {
+                case .success(let context):
+                    tls = context
+                    resolve(plan, timeout: timeout)
+                case .failure(let error as WebSocketConnectError):
+                    fail(WebSocketConnectError(.tls, "\(name): \(error.description)"))
+                case .failure(let error):
+                    fail(WebSocketConnectError(.tls, "\(name): TLS could not be set up: \(error)"))
+                }
+            }
+    }
+
     private func arm() {
         deadline?.cancel()
-        deadline = eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(configuration.connectTimeout)) { [self] in
-            fail(
-                WebSocketConnectError(
-                    .timeout,
-                    "Connecting to \(name) took longer than \(configuration.connectTimeout) and was given up during \(stage.rawValue)"))
-        }
+        let timeout = TimeAmount(configuration.connectTimeout)
+        deadline = eventLoop.assumeIsolated().scheduleTask(in: timeout) { [self] in expire() }
     }
 
     private func resolve(_ plan: ConnectPlan, timeout: TimeAmount) {
+        guard completion != nil else { return }
         let (host, port) = plan.dial
         if let literal = try? SocketAddress(ipAddress: host, port: port) {
             eventLoop.assumeIsolated().execute { [self] in connect(plan, to: [literal], timeout: timeout) }
@@ -157,7 +191,9 @@ public final class WebSocketConnectAttempt {
                 return
             }
             self.socket = socket
-            try channel.pipeline.syncOperations.addHandler(ConnectHandler(plan, configuration, attempt: self))
+            let handler = ConnectHandler(plan, configuration, attempt: self)
+            self.handler = handler
+            try channel.pipeline.syncOperations.addHandler(handler)
         } catch {
             socket.reset()
             fail(WebSocketConnectError(.unreachable, "\(name): the connection ended as it opened: \(error)"))
@@ -199,6 +235,7 @@ public final class WebSocketConnectAttempt {
                 socket: socket,
                 maxMessageBytes: configuration.maxMessageBytes,
                 closeTimeout: configuration.closeTimeout,
+                answersPings: configuration.answersPings,
                 inflation: try agreement?.makeInflation(),
                 deflation: try agreement?.makeDeflation()
             )
@@ -235,6 +272,7 @@ public final class WebSocketConnectAttempt {
             onReady = nil
             deadline?.cancel()
             deadline = nil
+            handler = nil
         }
         return completion
     }
