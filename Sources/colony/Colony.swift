@@ -24,6 +24,7 @@ struct Colony: AsyncParsableCommand {
             MoveCommand.self,
             DrainCommand.self,
             RebalanceCommand.self,
+            DeployCommand.self,
             TailCommand.self,
             ExchangeCommand.self,
             DrillCommand.self,

@@ -105,7 +105,6 @@ final class ControlState {
 
     func start() {
         noteStart()
-        noteStart()
         connect()
         let timing = configuration.lease
         repeats(every: timing.observeEvery) { $0.observeTick() }
