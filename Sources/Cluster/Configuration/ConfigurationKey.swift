@@ -131,7 +131,8 @@ public struct ConfigurationKey: Sendable {
             $0.worker.weight = weight
         },
         .init(
-            "worker.restart_cap", "duration", default: "30s", "100ms..10m", "longest wait before a worker process that ended is started again"
+            "worker.restart_cap", "duration", default: "30s", "100ms..10m",
+            "longest wait before a worker process that ended is started again"
         ) {
             $0.worker.restartCap = try Value.duration($1, .milliseconds(100)...(.seconds(600)))
         },
@@ -143,6 +144,12 @@ public struct ConfigurationKey: Sendable {
         },
         .init("placement.round", "duration", default: "60s", "1s..1h", "least time between rounds of moves for balance") {
             $0.placement.round = try Value.duration($1, .seconds(1)...(.seconds(3600)))
+        },
+        .init(
+            "placement.round_cap", "duration", default: "240s", "1s..1h",
+            "rounds that follow one another are apart twice as long each, up to this"
+        ) {
+            $0.placement.roundCap = try Value.duration($1, .seconds(1)...(.seconds(3600)))
         },
         .init("placement.min_residence", "duration", default: "10m", "0s..1d", "no feed is moved for balance sooner after it came") {
             $0.placement.minimumResidence = try Value.duration($1, .zero...(.seconds(86_400)))

@@ -57,7 +57,9 @@ package final class LoopbackNetwork: DrillNetwork {
     }
 
     private func proxy(_ host: Int, _ side: NetworkSide) throws -> FaultProxy {
-        guard let way = ways.withLock({ $0[host] }) else { throw DrillError(.injection, "there is no host \(host) whose link could be cut") }
+        guard let way = ways.withLock({ $0[host] }) else {
+            throw DrillError(.injection, "there is no host \(host) whose link could be cut")
+        }
         return side == .redis ? way.redis : way.exchanges
     }
 }

@@ -31,8 +31,10 @@ package final class NamespaceNetwork: DrillNetwork {
     package static func isAllowed() async -> Bool {
         guard getuid() == 0 else { return false }
         // A trial: containers often run as root without the right to do this.
-        guard let child = try? await ChildProcess.spawn(
-            "unshare", ["--net", "sh", "-c", "ip link add name trial0 type veth peer name trial1 && ip link add name trial2 type bridge"])
+        guard
+            let child = try? await ChildProcess.spawn(
+                "unshare",
+                ["--net", "sh", "-c", "ip link add name trial0 type veth peer name trial1 && ip link add name trial2 type bridge"])
         else { return false }
         return (try? await child.waitForExit()) == .code(0)
     }
@@ -40,7 +42,8 @@ package final class NamespaceNetwork: DrillNetwork {
     package static func start() async throws -> NamespaceNetwork {
         let network = NamespaceNetwork(bridge: try await hold())
         do {
-            try await network.ip(in: network.bridge, ["link add name br0 type bridge forward_delay 0", "link set br0 up", "link set lo up"])
+            try await network.ip(
+                in: network.bridge, ["link add name br0 type bridge forward_delay 0", "link set br0 up", "link set lo up"])
             try await network.add(.redis, Self.redisIP)
             try await network.add(.exchanges, Self.exchangeIP)
         } catch {
@@ -137,9 +140,10 @@ package final class NamespaceNetwork: DrillNetwork {
     private static func place(of side: NetworkSide) -> NetworkPlace { side == .redis ? .redis : .exchanges }
 
     private static func hardwareAddress(_ address: String) -> String {
-        "02:00:" + address.split(separator: ".").map { part in
-            let hex = String(Int(part) ?? 0, radix: 16)
-            return hex.count == 1 ? "0" + hex : hex
-        }.joined(separator: ":")
+        "02:00:"
+            + address.split(separator: ".").map { part in
+                let hex = String(Int(part) ?? 0, radix: 16)
+                return hex.count == 1 ? "0" + hex : hex
+            }.joined(separator: ":")
     }
 }

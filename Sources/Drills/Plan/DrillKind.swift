@@ -24,7 +24,8 @@ package enum DrillKind: String, Sendable, CaseIterable {
                 + "--no-deadman the whole host thaws again and stores nothing stale"
         case .cutRedis:
             "the link between one host and Redis is blackholed (one way or both): websockets closed by the deadline, takeover within T + P + 1 s"
-        case .cutExchange: "the link between one host and the exchanges is blackholed: noticed, reconnected when it is back, no two websockets"
+        case .cutExchange:
+            "the link between one host and the exchanges is blackholed: noticed, reconnected when it is back, no two websockets"
         case .restartRedis: "redis-server is killed and stays away for up to 10 s: no reconnect, no gap"
         case .wipeRedis: "FLUSHALL under load, or the append-only file deleted between kill and start: `rollback` marked, websockets stay"
         case .storm: "the exchanges cut all websockets at once: the pace is kept, each reconnect has its admission"

@@ -7,7 +7,8 @@ extension DrillReport {
         var page = Self.head("colony drill \(plan.kind.rawValue)")
         page += "<header><h1>colony drill <b>\(plan.kind.rawValue)</b></h1>"
         page += "<p class=\"sub\">\(Self.escape(plan.kind.explanation))</p>"
-        page += "<p class=\"verdict \(isKept ? "ok" : "bad")\">\(isKept ? "All promises kept" : "Broken: " + broken.map(\.id).joined(separator: ", "))"
+        page +=
+            "<p class=\"verdict \(isKept ? "ok" : "bad")\">\(isKept ? "All promises kept" : "Broken: " + broken.map(\.id).joined(separator: ", "))"
         page += "</p></header>"
         page += tiles + promiseTable + faultTable
         for figure in figures {
@@ -15,7 +16,8 @@ extension DrillReport {
             page += "<div class=\"figure\">\(figure.chart.svg)</div></section>"
         }
         page += TimelineChart.legend
-        page += "<footer>seed \(plan.options.seed) &middot; \(Self.escape(networkName)) &middot; \(plan.hosts.reduce(0, +)) workers &middot; "
+        page +=
+            "<footer>seed \(plan.options.seed) &middot; \(Self.escape(networkName)) &middot; \(plan.hosts.reduce(0, +)) workers &middot; "
         page += "\(plan.exchanges.count) exchanges &middot; \(Self.number(plan.rate)) messages/s per stream"
         for remark in plan.remarks { page += "<br>\(Self.escape(remark))" }
         for note in verdict.notes { page += "<br>\(Self.escape(note))" }
@@ -35,7 +37,7 @@ extension DrillReport {
         let base = story.beganBoot
         if let worst = slowest {
             let second: Int64 = 1_000_000_000
-            let end = max(worst.end + second, worst.fault.boot + 2 * second)
+            let end = min(timeline.to, max(worst.end + second, worst.fault.boot + 2 * second))
             let hit = worst.fault.feeds.isEmpty ? timeline.spans.keys.sorted() : worst.fault.feeds
             let lanes = Array(hit.sorted().prefix(8))
             figures.append(

@@ -124,7 +124,10 @@ package struct DrillReport: Sendable {
             lines.append(
                 Self.row(
                     [kind.kind, "\(kind.faults)"]
-                        + [kind.leaseGap.p50, kind.leaseGap.p99, kind.leaseGap.max, kind.packetGap.p50, kind.packetGap.p99, kind.packetGap.max]
+                        + [
+                            kind.leaseGap.p50, kind.leaseGap.p99, kind.leaseGap.max, kind.packetGap.p50, kind.packetGap.p99,
+                            kind.packetGap.max,
+                        ]
                         .map { $0.map { DrillStage.text($0) } ?? "-" }))
         }
         for sample in story.samples {

@@ -24,12 +24,14 @@ struct TimelineChart: Sendable {
         + "<span><i style=\"background:#2e9e62\"></i>websocket open</span><span><i style=\"background:#d32f2f\"></i>two websockets</span>"
         + "<span><i style=\"background:#f2b134\"></i>cooling</span><span><i style=\"background:#f7dd8b\"></i>due</span>"
         + "<span><i style=\"background:#8fc7e8\"></i>connecting</span><span><i style=\"background:#c3ccd8\"></i>packets per second</span>"
+        + "<span><i style=\"background:#d32f2f;width:9px;border-radius:5px\"></i>a websocket ended, a gap, a restored feed</span>"
         + "<span><i style=\"background:#d32f2f;width:3px\"></i>fault</span><span><i style=\"background:#f9dada\"></i>until it was taken back</span>"
         + "</div>"
 
     var svg: String {
         let height = Self.top + laneHeight * Double(lanes.count) + 8
-        var svg = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(Int(Self.width)) \(Int(height))\" width=\"\(Int(Self.width))\" "
+        var svg =
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(Int(Self.width)) \(Int(height))\" width=\"\(Int(Self.width))\" "
         svg += "height=\"\(Int(height))\" role=\"img\">"
         svg += bands(height) + axis(height)
         for (index, lane) in lanes.enumerated() { svg += self.lane(lane, y: Self.top + laneHeight * Double(index)) }
@@ -61,7 +63,8 @@ struct TimelineChart: Sendable {
     private func bands(_ height: Double) -> String {
         faults.compactMap { fault in
             guard let healed = fault.healedBoot, healed > from, fault.boot < to else { return nil }
-            return rectangle(fault.boot, healed, y: Self.top - 6, height: height - Self.top, fill: "#fbe9e9", title: "\(fault.kind) \(fault.detail)")
+            return rectangle(
+                fault.boot, healed, y: Self.top - 6, height: height - Self.top, fill: "#fbe9e9", title: "\(fault.kind) \(fault.detail)")
         }.joined()
     }
 
@@ -69,7 +72,8 @@ struct TimelineChart: Sendable {
         let inside = faults.filter { $0.boot >= from && $0.boot <= to }
         return inside.map { fault in
             let at = Self.text(x(fault.boot))
-            var svg = "<line x1=\"\(at)\" x2=\"\(at)\" y1=\"\(Int(Self.top) - 8)\" y2=\"\(Int(height))\" stroke=\"#d32f2f\" stroke-width=\"1.5\">"
+            var svg =
+                "<line x1=\"\(at)\" x2=\"\(at)\" y1=\"\(Int(Self.top) - 8)\" y2=\"\(Int(height))\" stroke=\"#d32f2f\" stroke-width=\"1.5\">"
             svg += "<title>\(DrillReport.escape("\(fault.kind) \(fault.worker) \(fault.detail)"))</title></line>"
             if inside.count <= 12 {
                 svg += "<text x=\"\(at)\" y=\"24\" text-anchor=\"middle\" style=\"fill:#c62828;font-weight:600\">\(fault.kind)</text>"
@@ -168,7 +172,8 @@ struct TimelineChart: Sendable {
 
     /// The same name has the same colour in all figures.
     private func colour(of worker: String) -> String {
-        let names = Set(timeline.spans.values.flatMap { $0.filter { $0.kind == .held }.map { String($0.worker.prefix { $0 != "." }) } }).sorted()
+        let names = Set(timeline.spans.values.flatMap { $0.filter { $0.kind == .held }.map { String($0.worker.prefix { $0 != "." }) } })
+            .sorted()
         return Self.palette[(names.firstIndex(of: worker) ?? 0) % Self.palette.count]
     }
 

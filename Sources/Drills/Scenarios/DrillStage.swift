@@ -71,7 +71,9 @@ struct DrillStage {
 
     /// Milliseconds from `fault` to the next acquisition of each of these feeds by another than `holder`, as the event log has it. Waits for
     /// them; throws `.notRecovered` when some do not come.
-    func acquisitions(of feeds: [FeedName], after fault: DrillStory.Fault, notBy holder: String, within limit: Duration) async throws -> [Double] {
+    func acquisitions(of feeds: [FeedName], after fault: DrillStory.Fault, notBy holder: String, within limit: Duration) async throws
+        -> [Double]
+    {
         let deadline = LocalTime.now() + limit
         let wanted = Set(feeds.map(\.text))
         while true {
@@ -94,7 +96,14 @@ struct DrillStage {
     var patience: Duration { .seconds(60) + plan.pace * (1 + cluster.view.feeds.count / max(1, plan.exchanges.count)) }
 
     @discardableResult
-    func untilWhole(_ what: String) async throws -> [ClusterView.Lease] { try await cluster.untilWhole(what, within: patience) }
+    func untilWhole(_ what: String, beyond: [FeedName: Int] = [:]) async throws -> [ClusterView.Lease] {
+        try await cluster.untilWhole(what, within: patience, beyond: beyond)
+    }
+
+    /// The epochs of now, to be left behind.
+    func epochs() async throws -> [FeedName: Int] {
+        Dictionary(uniqueKeysWithValues: try await cluster.view.leases().map { ($0.feed, $0.epoch) })
+    }
 
     static func text(_ milliseconds: Double) -> String {
         milliseconds >= 10_000 ? "\((milliseconds / 100).rounded() / 10) s" : "\(Int(milliseconds.rounded())) ms"

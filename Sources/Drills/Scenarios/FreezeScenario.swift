@@ -50,7 +50,8 @@ struct FreezeScenario: Scenario {
     static func thaw(_ stage: inout DrillStage, run: Int) async throws {
         let victim = try await stage.victim()
         guard let host = stage.cluster.hosts.first(where: { $0.number == victim.host }) else { return }
-        let fault = try stage.fault("freeze", run: run, worker: victim.id, feeds: victim.feeds.map(\.text), detail: "whole host, no dead-man")
+        let fault = try stage.fault(
+            "freeze", run: run, worker: victim.id, feeds: victim.feeds.map(\.text), detail: "whole host, no dead-man")
         host.signal(SIGSTOP)
         let frozen = host.workerProcesses.filter { $0 == victim.pid }
         for pid in frozen { kill(pid, SIGSTOP) }

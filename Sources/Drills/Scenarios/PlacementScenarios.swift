@@ -23,7 +23,8 @@ struct ScaleScenario: Scenario {
         }
         var told = LocalTime.now()
         let stage = stage
-        try await stage.cluster.view.until("loads within the cap of \(cap) feeds", within: rounds + .seconds(60), every: .milliseconds(250)) {
+        try await stage.cluster.view.until("loads within the cap of \(cap) feeds", within: rounds + .seconds(60), every: .milliseconds(250))
+        {
             leases in
             let loads = Dictionary(grouping: leases.filter { $0.state == "held" }, by: \.holder).mapValues(\.count)
             let isEven = loads.values.allSatisfy { $0 <= cap } && loads.count == workers
@@ -56,7 +57,8 @@ struct ScaleScenario: Scenario {
         return [
             DrillPromise(
                 .placement, kept: twice.isEmpty,
-                "\(moves.count) feeds moved to even out" + (twice.isEmpty ? ", none twice" : ", more than once: \(twice.joined(separator: " "))"))
+                "\(moves.count) feeds moved to even out"
+                    + (twice.isEmpty ? ", none twice" : ", more than once: \(twice.joined(separator: " "))"))
         ]
     }
 }
@@ -100,8 +102,10 @@ struct PartitionScenario: Scenario {
         stage.tell("run \(run): host \(victim.host) cut from everything; taken over after \(DrillStage.text(gaps.last ?? 0))")
     }
 
-    func judge(_ evidence: Evidence) -> [DrillPromise] { CutRedisScenario().judge(evidence) }
+    func judge(_ evidence: Evidence) -> [DrillPromise] {
+        CutRedisScenario().judge(evidence) + [CutExchangeScenario.judgeSockets(evidence)]
+    }
 
-    /// The end of a websocket behind a cut link reaches the exchange only when the link is whole again: closed here, half-open there.
+    /// Judged by `CutExchangeScenario.judgeSockets` instead.
     func excused(_ plan: DrillPlan) -> Set<HistoryRule> { [.s4] }
 }

@@ -60,7 +60,8 @@ struct DrillCommand: AsyncParsableCommand {
 
     @Option(
         name: .long,
-        help: "Configuration of a running staging cluster instead of a private one; only the kinds kill, move and deploy, which it survives.")
+        help:
+            "Configuration of a running staging cluster instead of a private one; only the kinds kill, move and deploy, which it survives.")
     var target: String?
 
     @Option(name: .customLong("without"), help: .hidden)
@@ -91,7 +92,8 @@ struct DrillCommand: AsyncParsableCommand {
     private func drill() async throws {
         guard let kind else { throw DrillError(.usage, "name a kind of drill; `colony drill --list` explains them") }
         guard let known = DrillKind(rawValue: kind) else {
-            throw DrillError(.usage, "'\(kind)' is no kind of drill; there are \(DrillKind.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw DrillError(
+                .usage, "'\(kind)' is no kind of drill; there are \(DrillKind.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         let plan = try DrillPlan(try options(known))
         let report = try await untilSignal { try await Drill.run(plan) { Console.print($0) } }
