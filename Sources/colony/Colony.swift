@@ -16,7 +16,7 @@ struct Colony: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, WorkerCommand.self, SubscribeCommand.self, UnsubscribeCommand.self, SubscriptionsCommand.self,
             StatusCommand.self, DrillCommand.self, DrillExchangeCommand.self,
-            TailCommand.self, ExchangeCommand.self, ConfigCommand.self, BenchCommand.self,
+            TailCommand.self, ExchangeCommand.self, ConfigCommand.self, HistoryCommand.self, BenchCommand.self,
         ])
 }
 

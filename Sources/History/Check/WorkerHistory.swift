@@ -35,7 +35,8 @@ struct WorkerHistory {
 
     let worker: String
     private(set) var sockets: [SocketOwner] = []
-    private(set) var addresses: [String: Int] = [:]
+    /// Indices into `sockets` by the address that the exchange sees; a port may come again.
+    private(set) var addresses: [String: [Int]] = [:]
     private(set) var beliefs: [Belief] = []
     private(set) var feeds: [String: FeedFacts] = [:]
     private(set) var hasHoles = false
@@ -185,7 +186,7 @@ struct WorkerHistory {
 
     private mutating func takeOpened(_ feed: String, _ line: LineReader, _ boot: Int64) {
         open[Self.key(feed, line)] = sockets.count
-        if let local = line.text("local"), !local.isEmpty { addresses[local] = sockets.count }
+        if let local = line.text("local"), !local.isEmpty { addresses[local, default: []].append(sockets.count) }
         sockets.append(SocketOwner(worker: worker, feed: feed, opened: boot))
     }
 

@@ -34,6 +34,15 @@ package struct RecordingDirectory: Sendable, Hashable {
     package func feed(_ feed: String) -> String { "\(streams)/feed-\(Self.fileName(feed)).jsonl" }
     package func events(_ group: String) -> String { "\(streams)/events-\(Self.fileName(group)).jsonl" }
 
+    package var hasFaults: Bool { access(faults, R_OK) == 0 }
+    package var hasClock: Bool { access(clock, R_OK) == 0 }
+
+    /// The budget group of an event log's file.
+    static func group(ofEvents path: String) -> String {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        return String(name.dropFirst("events-".count).dropLast(".jsonl".count)).replacing("%2F", with: "/").replacing("%25", with: "%")
+    }
+
     /// The files that exist, in order of their names.
     package var truthFiles: [String] { files(in: path) { $0.hasPrefix("truth") } }
     package var workerFiles: [String] { files(in: workers) { _ in true } }

@@ -33,11 +33,12 @@ package actor StreamRecorder {
     private let keys: Keys
     private let directory: RecordingDirectory
     private let eventLoop: any EventLoop
-    private let logger: Logger
+    private nonisolated let logger: Logger
     private var connection: RedisConnection?
     private var feeds: [FeedName: Feed] = [:]
     private var events: [String: Events] = [:]
     private var clock: LineFile?
+    private var clockReadAt: Int64 = 0
     package private(set) var counts = Counts()
 
     package init(
@@ -60,23 +61,28 @@ package actor StreamRecorder {
             do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
             group.cancelAll()
             do { try await group.waitForAll() } catch is CancellationError {}
-            if case .success = outcome { try await finish() }
+            // Awaited at once: it is bounded by the deadlines of its calls, and must run though the task may be cancelled.
+            let last = Task { try await self.finish() }
+            do { try await last.value } catch {
+                guard case .failure = outcome else { throw error }
+                logger.warning("The recording is not complete", error: error)
+            }
             return try outcome.get()
         }
     }
 
-    /// Reads round after round, a tenth of a second apart when there is nothing, until cancelled.
+    /// Reads round after round, a twentieth of a second apart when there is little, until cancelled.
     package func follow() async throws {
         while !Task.isCancelled {
-            var isIdle = true
+            var isBehind = false
             do {
-                isIdle = try await round() == 0
+                isBehind = try await round() >= 1_000
             } catch let error as RedisError {
                 connection?.close()
                 connection = nil
                 logger.debug("The recorder waits for Redis", error: error)
             }
-            if isIdle { do { try await Task.sleep(for: .milliseconds(100)) } catch { return } }
+            if !isBehind { do { try await Task.sleep(for: .milliseconds(50)) } catch { return } }
         }
     }
 
@@ -129,6 +135,8 @@ package actor StreamRecorder {
 
     private func readClock(_ link: RedisConnection) async throws {
         let before = LocalTime.now().nanoseconds
+        guard before - clockReadAt >= 250_000_000 else { return }
+        clockReadAt = before
         guard let time = try await link.send(["TIME"]).array, time.count == 2, let seconds = time[0].integer, let micros = time[1].integer
         else { throw HistoryError(.redis, "TIME was not answered with two numbers by \(endpoint)") }
         let after = LocalTime.now().nanoseconds
