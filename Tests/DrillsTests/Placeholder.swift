@@ -1,2 +1,3 @@
-@testable import Drills
 import Testing
+
+@testable import Drills

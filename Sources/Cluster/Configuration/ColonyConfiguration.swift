@@ -18,6 +18,8 @@ public struct ColonyConfiguration: Sendable {
     public var deadman = true
     public var worker = Worker()
     public var drainLimit: Duration = .milliseconds(500)
+    /// How long a successor that was named beforehand may take to make its connection ready.
+    public var handoverPatience: Duration = .seconds(3)
     public var placement = PlacementSettings()
     public var ringBytes = 64 << 20
     /// Directory for the worker's journal, by which a run is checked afterwards; nil: none is kept.
@@ -80,6 +82,7 @@ public struct ColonyConfiguration: Sendable {
         public var proxy: WebSocketConfiguration.Proxy?
         public var headers: [String: String] = [:]
         public var firstDataWithin: Duration = .seconds(60)
+        public var prewarm = true
         /// What a worker of this configuration wants of the exchange when it starts; `colony subscribe` changes it from then on.
         public var topics: [Topic] = []
 
@@ -134,6 +137,7 @@ public struct ColonyConfiguration: Sendable {
         feed.channelMaxlen = settings.channelMaxlen
         feed.maxAge = settings.retentionAge
         feed.firstDataWithin = settings.firstDataWithin
+        feed.prewarm = settings.prewarm
         feed.publish.ringBytes = ringBytes
         return feed
     }

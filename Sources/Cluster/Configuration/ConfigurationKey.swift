@@ -139,6 +139,9 @@ public struct ConfigurationKey: Sendable {
         .init("drain.limit", "duration", default: "500ms", "100ms..1m", "a drain takes no longer") {
             $0.drainLimit = try Value.duration($1, .milliseconds(100)...(.seconds(60)))
         },
+        .init("handover.patience", "duration", default: "3s", "0s..1m", "a planned handover waits so long for the successor's TLS") {
+            $0.handoverPatience = try Value.duration($1, .zero...(.seconds(60)))
+        },
         .init("placement.settle", "duration", default: "3s", "0s..1m", "a worker that joins counts after this time") {
             $0.placement.settle = try Value.duration($1, .zero...(.seconds(60)))
         },

@@ -15,8 +15,9 @@ package protocol PublisherOwner: AnyObject {
 
 /// Carries out what `PublishMachine` decides, on the feed's event loop.
 package final class Publisher: RedisLinkUser {
-    package private(set) var machine: PublishMachine
-    package var table: StreamTable
+    // Unchecked: both are only touched on the event loop, and no call into them calls back. The dynamic check costs more than a packet's links.
+    @exclusivity(unchecked) package private(set) var machine: PublishMachine
+    @exclusivity(unchecked) package var table: StreamTable
     package let keys: FeedKeys
     private let link: RedisLink
     private let logger: Logger
