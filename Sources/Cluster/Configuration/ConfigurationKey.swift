@@ -151,6 +151,12 @@ public struct ConfigurationKey: Sendable {
         .init("placement.round", "duration", default: "60s", "1s..1h", "least time between rounds of moves for balance") {
             $0.placement.round = try Value.duration($1, .seconds(1)...(.seconds(3600)))
         },
+        .init(
+            "placement.round_cap", "duration", default: "240s", "1s..1h",
+            "rounds that follow one another are apart twice as long each, up to this"
+        ) {
+            $0.placement.roundCap = try Value.duration($1, .seconds(1)...(.seconds(3600)))
+        },
         .init("placement.min_residence", "duration", default: "10m", "0s..1d", "no feed is moved for balance sooner after it came") {
             $0.placement.minimumResidence = try Value.duration($1, .zero...(.seconds(86_400)))
         },
