@@ -11,6 +11,7 @@ extension ControlState {
         perform(keeper.hold(handle.keys, token: token, sentAt: sentAt, now: .now()))
         perform(placement.took(feed, now: .now()))
         heldChanged(held.union([feed]))
+        readSubscriptions([feed])
         invitations[feed] = nil
         // Granted while we were told to give everything up.
         if let parked {

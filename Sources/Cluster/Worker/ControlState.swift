@@ -31,6 +31,7 @@ final class ControlState {
     var serverRunID = ""
     var redisClientID = ""
     var connectFailures = 0
+    var isFlushing = false
     var isConnecting = false
     var subscriber: RedisConnection?
     var subscribedGroups: Set<String> = []
@@ -99,11 +100,13 @@ final class ControlState {
         self.startedAtMilliseconds = WallClock.nanoseconds() / 1_000_000
     }
 
+    static let beatMilliseconds: Int64 = 1000
+
     func start() {
         connect()
         let timing = configuration.lease
         repeats(every: timing.observeEvery) { $0.observeTick() }
-        repeats(every: .seconds(1)) { $0.beat() }
+        repeats(every: .milliseconds(Self.beatMilliseconds)) { $0.beat() }
     }
 
     private func repeats(every interval: Duration, _ action: @escaping @Sendable (ControlState) -> Void) {
@@ -117,6 +120,7 @@ final class ControlState {
         isStopped = true
         for timer in timers { timer.cancel() }
         subscriber?.close()
+        connection?.flush()
         connection?.close()
     }
 }
