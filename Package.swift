@@ -101,17 +101,41 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Recordings of runs, and the rules they are checked against.
+        .target(
+            name: "History",
+            dependencies: ["Simulator", "Ingest", "Coordination", "RedisClient", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
         .target(
             name: "ColonyStreams",
             dependencies: ["Coordination", "RedisClient", nioCore, nioPosix, logging, deque],
             swiftSettings: settings
         ),
 
+        // The client's dialects, judged by the simulated exchanges.
+        .target(
+            name: "Conformance",
+            dependencies: ["Ingest", "Simulator", "WebSocketClient", "ColonyExchanges", "Coordination", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
+
+        // Failover drills: a private cluster, faults, the judgement of what they showed.
+        .target(
+            name: "Drills",
+            dependencies: [
+                "Cluster", "History", "Simulator", "Coordination", "ColonyExchanges", "Ingest", "RedisClient", "TestSupport", nioCore,
+                nioPosix, logging,
+            ],
+            swiftSettings: settings
+        ),
+
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
-                arguments, logging, nioCore, nioPosix, signals, subprocess, system,
+                "Cluster", "Conformance", "Drills", "Simulator", "History", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest",
+                "RedisClient",
+                "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
         ),
@@ -168,6 +192,18 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "DrillsTests",
+            dependencies: ["Drills", "Cluster", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "HistoryTests",
+            dependencies: [
+                "History", "Simulator", "Ingest", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "SimulatorTests",
             dependencies: [
                 "Simulator", "WebSocketClient", "ColonyExchanges", "TestSupport", nioCore, nioPosix, nioSSL, nioHTTP1, nioWebSocket,
@@ -175,6 +211,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "ColonyExchanges", "Simulator"], swiftSettings: settings),
         .testTarget(
             name: "ColonyStreamsTests",
             dependencies: ["ColonyStreams", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
@@ -182,3 +219,12 @@ let package = Package(
         ),
     ]
 )
+
+// The fuzz targets need flags that no other build has: Tests/Fuzz/run.sh sets them, and this.
+if Context.environment["COLONY_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["WebSocketClient", "TransportSecurity", "ColonyExchanges", "RedisClient", nioCore],
+            path: "Tests/Fuzz",
+            exclude: ["run.sh"], swiftSettings: settings))
+}

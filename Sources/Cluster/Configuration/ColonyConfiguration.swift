@@ -22,6 +22,8 @@ public struct ColonyConfiguration: Sendable {
     public var handoverPatience: Duration = .seconds(3)
     public var placement = PlacementSettings()
     public var ringBytes = 64 << 20
+    /// Directory for the worker's journal, by which a run is checked afterwards; nil: none is kept.
+    public var history: String?
     /// Settings of exchanges: the defaults, and what single exchanges have instead.
     public var exchange = Exchange()
     public var exchanges: [String: Exchange] = [:]
@@ -50,6 +52,8 @@ public struct ColonyConfiguration: Sendable {
         public var stateDirectory = "/tmp/colony"
         public var weight = 1.0
         public var host = ""
+        /// Longest wait before a process that ended is started again.
+        public var restartCap: Duration = .seconds(30)
 
         public init() {}
     }

@@ -130,6 +130,12 @@ public struct ConfigurationKey: Sendable {
             }
             $0.worker.weight = weight
         },
+        .init(
+            "worker.restart_cap", "duration", default: "30s", "100ms..10m",
+            "longest wait before a worker process that ended is started again"
+        ) {
+            $0.worker.restartCap = try Value.duration($1, .milliseconds(100)...(.seconds(600)))
+        },
         .init("drain.limit", "duration", default: "500ms", "100ms..1m", "a drain takes no longer") {
             $0.drainLimit = try Value.duration($1, .milliseconds(100)...(.seconds(60)))
         },
@@ -145,6 +151,10 @@ public struct ConfigurationKey: Sendable {
         .init("placement.min_residence", "duration", default: "10m", "0s..1d", "no feed is moved for balance sooner after it came") {
             $0.placement.minimumResidence = try Value.duration($1, .zero...(.seconds(86_400)))
         },
+        .init(
+            "history", "path", default: "", "a directory",
+            "each worker keeps a journal there of what it knew and did, for `colony history check`"
+        ) { $0.history = $1.isEmpty ? nil : $1 },
         .init("ring.bytes", "bytes", default: "64MB", "1MB..16GB", "memory of one feed for packets that are not yet durable") {
             $0.ringBytes = try Value.bytes($1, (1 << 20)...(16 << 30))
         },

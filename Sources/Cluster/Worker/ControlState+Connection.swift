@@ -1,4 +1,5 @@
 import Coordination
+import Ingest
 import Logging
 import NIOCore
 import RedisClient
@@ -81,6 +82,7 @@ extension ControlState {
             connectFailures = 0
             connection = fresh
             connectionNumber += 1
+            journal?.add(.link, [("which", .text("control")), ("up", .flag(true))])
             let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
             let number = connectionNumber
             fresh.closeFuture.whenComplete { _ in loopBound.value.lost(number) }
@@ -112,6 +114,7 @@ extension ControlState {
     private func lost(_ number: Int) {
         guard number == connectionNumber, connection != nil else { return }
         connection = nil
+        journal?.add(.link, [("which", .text("control")), ("up", .flag(false))])
         perform(keeper.connectionLost(now: .now()))
         guard !isStopped else { return }
         for feed in feeds.values { feed.post(.controlLost) }
@@ -125,6 +128,7 @@ extension ControlState {
     }
 
     private func outageProved(sentAt: LocalTime) {
+        journal?.add(.outage, [("sent", .number(sentAt.nanoseconds))])
         perform(keeper.outageProof(sentAt: sentAt, now: .now()))
         for feed in feeds.values { feed.post(.outageProved(sentAt: sentAt)) }
     }

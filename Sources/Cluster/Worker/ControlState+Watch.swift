@@ -46,6 +46,7 @@ extension ControlState {
         guard number == connectionNumber, connection != nil, placement.reserve(feed, isInvited: isInvited(feed)) else {
             return handle.post(.acquireFailed)
         }
+        noteLoad(feed, at: "claim")
         let policy = configuration.settings(of: feed.exchange)
         let mode: AcquireCall.Mode =
             switch acquisition.mode {

@@ -18,6 +18,7 @@ final class ControlState {
     /// Hears which feeds are held, for the status pipe.
     let onHeldChanged: ([FeedName]) -> Void
     let floorStore: EpochFloorStore
+    let journal: WorkerJournal?
     var floors: EpochFloors
     var feeds: [FeedName: FeedHandle] = [:]
     var statuses: [FeedName: FeedStatus] = [:]
@@ -80,7 +81,7 @@ final class ControlState {
 
     init(
         configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
-        floorStore: EpochFloorStore,
+        floorStore: EpochFloorStore, journal: WorkerJournal? = nil,
         on eventLoop: any EventLoop, logger: Logger, makeFeed: @escaping (ControlState, FeedName, CatalogueEntry) -> FeedHandle?,
         onHeldChanged: @escaping ([FeedName]) -> Void
     ) {
@@ -89,6 +90,7 @@ final class ControlState {
         self.dead = previous.map { [$0] } ?? []
         self.floors = floors
         self.floorStore = floorStore
+        self.journal = journal
         self.eventLoop = eventLoop
         self.logger = logger
         self.makeFeed = makeFeed
@@ -103,6 +105,8 @@ final class ControlState {
     static let beatMilliseconds: Int64 = 1000
 
     func start() {
+        noteStart()
+        noteStart()
         connect()
         let timing = configuration.lease
         repeats(every: timing.observeEvery) { $0.observeTick() }
@@ -118,6 +122,7 @@ final class ControlState {
 
     func stop() {
         isStopped = true
+        journal?.add(.stop)
         for timer in timers { timer.cancel() }
         subscriber?.close()
         connection?.flush()

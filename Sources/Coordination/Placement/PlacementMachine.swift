@@ -50,7 +50,8 @@ public struct PlacementMachine: Sendable {
     var feeds: [FeedName: Entry] = [:]
     private var total = 0
     private var heaviest = 1
-    private(set) var cap = 0
+    /// The most this worker may hold, in weights.
+    public private(set) var cap = 0
     /// This worker's fair share of all feeds; 0 while it does not count.
     public private(set) var mean = 0.0
     /// Held feeds, and since when.

@@ -8,6 +8,7 @@ import WebSocketClient
 /// The log.
 extension FeedRunner {
     func log(_ report: FeedMachine.Report) {
+        note(report)
         switch report {
         case .acquired(let epoch, _, let wait):
             logger.info("Lease acquired", metadata: ["lease.epoch": "\(epoch)", "connect.in_ms": "\(wait)"])

@@ -235,6 +235,7 @@ public final class WebSocketConnectAttempt {
                 socket: socket,
                 maxMessageBytes: configuration.maxMessageBytes,
                 closeTimeout: configuration.closeTimeout,
+                answersPings: configuration.answersPings,
                 inflation: try agreement?.makeInflation(),
                 deflation: try agreement?.makeDeflation()
             )
