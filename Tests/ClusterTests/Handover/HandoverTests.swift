@@ -1,6 +1,7 @@
 import Cluster
 import Coordination
 import Glibc
+import Simulator
 import TestSupport
 import Testing
 
