@@ -300,8 +300,7 @@ public struct PublishMachine {
             forgetFlight()
             return .fenced
         case .ended:
-            forgetFlight()
-            isHeld = true
+            drop()
             return .ended
         }
     }
@@ -324,7 +323,7 @@ public struct PublishMachine {
             isHeld = true
             return .fenced
         case .ended:
-            isHeld = true
+            drop()
             return .ended
         }
     }
