@@ -308,8 +308,7 @@ public struct PublishMachine {
             forgetFlight()
             return .fenced
         case .ended:
-            forgetFlight()
-            isHeld = true
+            drop()
             return .ended
         }
     }
@@ -332,7 +331,7 @@ public struct PublishMachine {
             isHeld = true
             return .fenced
         case .ended:
-            isHeld = true
+            drop()
             return .ended
         }
     }
