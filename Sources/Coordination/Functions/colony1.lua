@@ -286,14 +286,15 @@ end
 
 -- observe: what watchers need to know; writes nothing and runs on replicas.
 -- KEYS  R ...
--- reply one array per key: state holder epoch renewals ttl_ms phase preferred last_ms ('' where never set); empty: no record
+-- reply one array per key: state holder epoch renewals ttl_ms phase preferred last_ms server ('' where never set); empty: no record
 -- Keeps: one call is one moment for all its records.
 local function observe(keys)
     local rows = {}
     for at = 1, #keys do
-        local row = redis.call('HMGET', keys[at], 'state', 'holder', 'epoch', 'renewals', 'ttl_ms', 'phase', 'preferred', 'last_ms')
+        local row = redis.call('HMGET', keys[at], 'state', 'holder', 'epoch', 'renewals', 'ttl_ms', 'phase', 'preferred', 'last_ms',
+            'server')
         if row[1] then
-            for field = 1, 8 do row[field] = row[field] or '' end
+            for field = 1, 9 do row[field] = row[field] or '' end
         else
             row = {}
         end
@@ -810,12 +811,20 @@ local function trim(keys, args)
     return reply
 end
 
+-- Empties a hash, which deletes it: workers have no right to DEL.
+local function forget_fields(key)
+    local values = redis.call('HGETALL', key)
+    for at = 1, #values, 2 do redis.call('HDEL', key, values[at]) end
+end
+
 -- beat: a worker says that it lives, and what it does.
 -- KEYS  meta beats worker
 -- ARGV  incarnation, then field and value of the worker's hash, alternating
 -- 1 members_version catalogue_version generation now
 -- Keeps: members_version moves with every member that comes, goes, or changes its state or weight. A member that is silent for 30 s is
--- suspected first and removed by a later call, at least 2 s on: after a step of the clock everybody gets the time to beat again.
+-- suspected first and removed by a later call, at least 2 s on, together with what it told of itself: after a step of the clock everybody
+-- gets the time to beat again. (The removed member's hash is the one key that cannot be declared: nobody knows before the call who is
+-- silent. It has the hash tag of the declared ones.)
 local function beat(keys, args)
     local meta, beats, worker = keys[1], keys[2], keys[3]
     local incarnation = word(args[1], 'incarnation')
@@ -847,6 +856,7 @@ local function beat(keys, args)
         elseif now - since >= SUSPECTED_MS then
             redis.call('ZREM', beats, member)
             redis.call('HDEL', meta, field)
+            forget_fields(string.sub(worker, 1, #worker - #incarnation) .. member)
             changes = changes + 1
         end
     end

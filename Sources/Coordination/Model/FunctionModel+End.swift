@@ -81,7 +81,7 @@ extension FunctionModel {
             let mine = known["state"] == "held" && known["holder"] == incarnation
             let recorded = known.number("epoch")
             if mine, recorded == epoch, !renumber { return Self.reply("1", "SAME", known["next_sequence"], known["last_ms"]) }
-            if mine, known["phase"] == "live", recorded != epoch, Int64(known["previous_epoch"]) == epoch {
+            if !omitted.contains(.repeats), mine, known["phase"] == "live", recorded != epoch, Int64(known["previous_epoch"]) == epoch {
                 return Self.reply("1", "NEW", known["epoch"], known["last_ms"], String(now))
             }
             if recorded > epoch || (recorded == epoch && !mine) { return Self.fenced }

@@ -9,11 +9,16 @@ extension FeedRunner: RedisLinkUser {
 }
 
 extension FeedRunner: PublisherOwner {
-    package func publishFenced() { handle(.publishFenced) }
+    package func publishFenced() {
+        note(.fenced, [("self", .flag(false))])
+        handle(.publishFenced)
+    }
+    package func publishEnded() { handle(.publishEnded) }
     package func publishDisordered(topMilliseconds: Int64) { handle(.publishDisordered(topMilliseconds: topMilliseconds)) }
 
     package func publishPressure(isHigh: Bool) {
         isPausedByPressure = isHigh
+        note(.pressure, [("high", .flag(isHigh))])
         path?.readingPaused(isHigh)
         applyReading()
     }
@@ -65,6 +70,7 @@ extension FeedRunner: FeedPathOwner {
     package func closed(_ reason: WebSocketCloseReason, on path: FeedPath) {
         if path === closing {
             closing = nil
+            noteEnd(.closed, of: path, reason: "\(reason)")
             if socket == nil, attempt == nil { control.socketClosed(configuration.feed) }
             let due = afterClose
             afterClose.removeAll()
@@ -74,6 +80,7 @@ extension FeedRunner: FeedPathOwner {
         guard path === self.path else { return }
         let text = "\(reason)"
         self.reason = text
+        noteEnd(.closed, of: path, reason: text)
         logger.warning(
             "Websocket ended", metadata: ["reason": "\(text)", "last.sent": "\(lastSent)", "last.received": "\(path.lastReceived)"])
         forgetConnection()

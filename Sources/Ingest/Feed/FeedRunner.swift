@@ -16,6 +16,7 @@ package final class FeedRunner {
     let logger: Logger
     let control: any FeedControl
     let incarnation: Incarnation
+    let journal: WorkerJournal?
     var random = SystemRandomNumberGenerator()
     var machine: FeedMachine
     var publisher: Publisher!
@@ -56,8 +57,9 @@ package final class FeedRunner {
 
     package init(
         configuration: FeedConfiguration, incarnation: Incarnation, floor: Int, progress: FeedProgress, link: RedisLink,
-        control: any FeedControl, logger: Logger
+        control: any FeedControl, journal: WorkerJournal? = nil, logger: Logger
     ) {
+        self.journal = journal
         self.configuration = configuration
         self.incarnation = incarnation
         self.link = link
@@ -78,10 +80,17 @@ package final class FeedRunner {
             topic.map { channelMaxlen[$0.channel] ?? maxlen } ?? controlMaxlen
         }
         self.publisher = Publisher(
-            keys: configuration.keys, table: table, limits: configuration.publish, link: link, owner: self, logger: logger)
+            keys: configuration.keys, table: table, limits: configuration.publish, link: link, owner: self, journal: journal, logger: logger
+        )
     }
 
     package func start() {
+        note(
+            .feed,
+            [
+                ("exchange", .text(configuration.feed.exchange)), ("group", .text(configuration.keys.group)),
+                ("pace_ms", .number(configuration.policy.pace.wholeMilliseconds)), ("routing", .text("\(configuration.routing)")),
+            ])
         publisher.start()
         link.add(self)
         progress.lastTick = LocalTime.now().nanoseconds
@@ -126,7 +135,9 @@ package final class FeedRunner {
         isHandling = true
         while !events.isEmpty {
             let next = events.removeFirst()
+            let before = machine.phase
             let actions = machine.handle(next, now: .now(), random: &random)
+            if journal != nil, machine.phase != before { notePhase(from: before) }
             for action in actions { perform(action) }
         }
         isHandling = false

@@ -49,6 +49,8 @@ package final class FeedPath: WebSocketDelegate {
     package private(set) var malformed = 0
     /// The last message that was no packet, for reports: at most 1,000 bytes.
     package private(set) var lastReceived = ""
+    /// Of the attempt that opened it, among those of its feed.
+    package var number = 0
     private var isGreeted = false
     /// False once the connection is being given up: what still arrives belongs to no epoch.
     @exclusivity(unchecked) package var isActive = true

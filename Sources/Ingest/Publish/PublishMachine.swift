@@ -32,6 +32,8 @@ public struct PublishMachine {
     package enum Outcome: Equatable, Sendable {
         case progress
         case fenced
+        /// The websocket has been reported ended: what comes behind is nobody's.
+        case ended
         case disordered(topMilliseconds: Int64)
     }
 
@@ -306,10 +308,9 @@ public struct PublishMachine {
             forgetFlight()
             return .fenced
         case .ended:
-            // The websocket has been reported ended: what comes behind is nobody's.
             forgetFlight()
             isHeld = true
-            return .progress
+            return .ended
         }
     }
 
@@ -332,7 +333,7 @@ public struct PublishMachine {
             return .fenced
         case .ended:
             isHeld = true
-            return .progress
+            return .ended
         }
     }
 

@@ -233,6 +233,7 @@ public final class WebSocketConnectAttempt {
                 socket: socket,
                 maxMessageBytes: configuration.maxMessageBytes,
                 closeTimeout: configuration.closeTimeout,
+                answersPings: configuration.answersPings,
                 inflation: try agreement?.makeInflation(),
                 deflation: try agreement?.makeDeflation()
             )

@@ -9,6 +9,7 @@ final class FrameHandler: ChannelDuplexHandler {
 
     private let closeTimeout: TimeAmount
     private let socket: SocketHandler
+    private let answersPings: Bool
     private var delegate: (any WebSocketDelegate)?
     private var context: ChannelHandlerContext?
     // What every frame touches is unchecked: it is on the event loop only, and no access to it calls anybody.
@@ -41,9 +42,11 @@ final class FrameHandler: ChannelDuplexHandler {
         socket: SocketHandler,
         maxMessageBytes: Int,
         closeTimeout: Duration,
+        answersPings: Bool = true,
         inflation: Inflation?,
         deflation: Deflation?
     ) {
+        self.answersPings = answersPings
         self.delegate = delegate
         self.socket = socket
         self.closeTimeout = TimeAmount(closeTimeout)
@@ -99,7 +102,7 @@ final class FrameHandler: ChannelDuplexHandler {
                     isBurstOpen = true
                     delegate.webSocketReceived(kind, payload)
                 case .ping(let payload):
-                    if closing.isOpen { outbox.answerPing(payload) }
+                    if closing.isOpen, answersPings { outbox.answerPing(payload) }
                     isBurstOpen = true
                     delegate.webSocketReceivedPing(payload)
                 case .pong(let payload):

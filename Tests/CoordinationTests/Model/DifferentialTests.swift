@@ -259,7 +259,7 @@ struct RandomCaller {
 
     private mutating func request() -> [RedisArgument] {
         let fields = (0..<random.number(1...3)).map { _ in
-            RequestCall.Field("move:e\(random.number(0...3))", random.chance(30) ? "" : "{\"id\":\"\(number)\"}")
+            RequestCall.Field("move:e\(random.number(0...3))", random.chance(30) ? "" : "{\"id\":\"\(random.number(0...999))\"}")
         }
         return RequestCall(namespace: keys, fields: fields).arguments()
     }
