@@ -34,7 +34,10 @@ extension FeedRunner: FeedPathOwner {
         if configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
     }
 
-    package func receivedData() { handle(.dataReceived) }
+    package func receivedData() {
+        handle(.dataReceived)
+        if !subscriptions.namesStreams { perform(subscriptions.firstUnnamedData(generation: generation, now: .now())) }
+    }
 
     package func received(firstOf topic: Topic) {
         perform(subscriptions.firstData(topic, generation: generation, now: .now()))
