@@ -55,14 +55,15 @@ let package = Package(
         .target(name: "CDeadman"),
 
         // Transports.
+        .target(name: "TransportSecurity", dependencies: [nioCore, nioSSL], swiftSettings: settings),
         .target(
             name: "RedisClient",
-            dependencies: ["CHiredis", nioCore, nioPosix, nioTLS, nioSSL, logging, deque],
+            dependencies: ["CHiredis", "TransportSecurity", nioCore, nioPosix, nioTLS, nioSSL, logging, deque],
             swiftSettings: settings
         ),
         .target(
             name: "WebSocketClient",
-            dependencies: ["CZlib", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, logging, deque],
+            dependencies: ["CZlib", "TransportSecurity", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, logging, deque],
             swiftSettings: settings
         ),
 
@@ -81,6 +82,13 @@ let package = Package(
             dependencies: [
                 "WebSocketClient", "ColonyExchanges", "Coordination", "RedisClient", nioCore, nioPosix, nioSSL, logging, deque,
             ],
+            swiftSettings: settings
+        ),
+
+        // The cluster in virtual time.
+        .target(
+            name: "Simulation",
+            dependencies: ["Ingest", "ColonyExchanges", "Coordination", "RedisClient", nioCore],
             swiftSettings: settings
         ),
 
@@ -112,18 +120,41 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // The client's dialects, judged by the simulated exchanges.
+        .target(
+            name: "Conformance",
+            dependencies: ["Ingest", "Simulator", "WebSocketClient", "ColonyExchanges", "Coordination", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
+
+        // Failover drills: a private cluster, faults, the judgement of what they showed.
+        .target(
+            name: "Drills",
+            dependencies: [
+                "Cluster", "History", "Simulator", "Coordination", "ColonyExchanges", "Ingest", "RedisClient", "TestSupport", nioCore,
+                nioPosix, logging,
+            ],
+            swiftSettings: settings
+        ),
+
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Simulator", "History", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient",
+                "Cluster", "Conformance", "Drills", "Simulation", "Simulator", "History", "ColonyStreams", "ColonyExchanges",
+                "Coordination", "Ingest",
+                "RedisClient",
                 "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
         ),
-        // What the packet path is measured against.
+        // What the packet path is measured against, and with.
         .executableTarget(
             name: "PathBaseline", path: "Sources/Benchmarks/PathBaseline",
             linkerSettings: [.linkedLibrary("hiredis"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .executableTarget(
+            name: "PathCeiling", path: "Sources/Benchmarks/PathCeiling", linkerSettings: [.linkedLibrary("hiredis")]),
+        .executableTarget(
+            name: "PathReader", path: "Sources/Benchmarks/PathReader", linkerSettings: [.linkedLibrary("hiredis")]),
 
         // Tests.
         .target(
@@ -132,6 +163,8 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "TransportSecurityTests", dependencies: ["TransportSecurity", "TestSupport", nioSSL], swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
             dependencies: ["RedisClient", "TestSupport", nioCore, nioPosix, nioEmbedded, nioSSL],
@@ -167,6 +200,11 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "DrillsTests",
+            dependencies: ["Drills", "Cluster", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "HistoryTests",
             dependencies: [
                 "History", "Simulator", "Ingest", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix,
@@ -181,6 +219,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "ColonyExchanges", "Simulator"], swiftSettings: settings),
         .testTarget(
             name: "ColonyStreamsTests",
             dependencies: ["ColonyStreams", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
@@ -188,3 +227,12 @@ let package = Package(
         ),
     ]
 )
+
+// The fuzz targets need flags that no other build has: Tests/Fuzz/run.sh sets them, and this.
+if Context.environment["COLONY_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["WebSocketClient", "TransportSecurity", "ColonyExchanges", "RedisClient", nioCore],
+            path: "Tests/Fuzz",
+            exclude: ["run.sh"], swiftSettings: settings))
+}

@@ -18,6 +18,10 @@ public struct ColonyConfiguration: Sendable {
     public var deadman = true
     public var worker = Worker()
     public var drainLimit: Duration = .milliseconds(500)
+    /// How long a successor that was named beforehand may take to make its connection ready.
+    public var handoverPatience: Duration = .seconds(3)
+    /// How long a rolling deploy waits for a worker to become empty before it is ended all the same.
+    public var deployLimit: Duration = .seconds(180)
     public var placement = PlacementSettings()
     public var ringBytes = 64 << 20
     /// Directory for the worker's journal, by which a run is checked afterwards; nil: none is kept.
@@ -50,6 +54,10 @@ public struct ColonyConfiguration: Sendable {
         public var stateDirectory = "/tmp/colony"
         public var weight = 1.0
         public var host = ""
+        /// The name of the supervisor that started this process; empty: none.
+        public var supervisor = ""
+        /// Longest wait before a process that ended is started again.
+        public var restartCap: Duration = .seconds(30)
 
         public init() {}
     }
@@ -78,6 +86,7 @@ public struct ColonyConfiguration: Sendable {
         public var proxy: WebSocketConfiguration.Proxy?
         public var headers: [String: String] = [:]
         public var firstDataWithin: Duration = .seconds(60)
+        public var prewarm = true
         /// What a worker of this configuration wants of the exchange when it starts; `colony subscribe` changes it from then on.
         public var topics: [Topic] = []
 
@@ -132,6 +141,7 @@ public struct ColonyConfiguration: Sendable {
         feed.channelMaxlen = settings.channelMaxlen
         feed.maxAge = settings.retentionAge
         feed.firstDataWithin = settings.firstDataWithin
+        feed.prewarm = settings.prewarm
         feed.publish.ringBytes = ringBytes
         return feed
     }

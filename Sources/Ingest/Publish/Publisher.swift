@@ -6,6 +6,7 @@ import RedisClient
 /// What the owner of a publisher hears.
 package protocol PublisherOwner: AnyObject {
     func publishFenced()
+    func publishEnded()
     func publishDisordered(topMilliseconds: Int64)
     /// Redis takes packets more slowly than they come (true), or has caught up (false): the socket is to be read accordingly.
     func publishPressure(isHigh: Bool)
@@ -15,8 +16,9 @@ package protocol PublisherOwner: AnyObject {
 
 /// Carries out what `PublishMachine` decides, on the feed's event loop.
 package final class Publisher: RedisLinkUser {
-    package private(set) var machine: PublishMachine
-    package var table: StreamTable
+    // Unchecked: both are only touched on the event loop, and no call into them calls back. The dynamic check costs more than a packet's links.
+    @exclusivity(unchecked) package private(set) var machine: PublishMachine
+    @exclusivity(unchecked) package var table: StreamTable
     package let keys: FeedKeys
     private let link: RedisLink
     private let logger: Logger
@@ -209,6 +211,7 @@ package final class Publisher: RedisLinkUser {
         switch outcome {
         case .progress: break
         case .fenced: owner?.publishFenced()
+        case .ended: owner?.publishEnded()
         case .disordered(let top): owner?.publishDisordered(topMilliseconds: top)
         }
     }
