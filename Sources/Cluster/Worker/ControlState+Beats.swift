@@ -67,7 +67,8 @@ extension ControlState {
         }
         return [
             .init("host", configuration.worker.host), .init("pid", "\(ProcessInformation.pid)"), .init("name", incarnation.name),
-            .init("state", isDraining || parked != nil ? "draining" : "ready"), .init("weight", "\(configuration.worker.weight)"),
+            .init("supervisor", configuration.worker.supervisor), .init("state", isDraining || parked != nil ? "draining" : "ready"),
+            .init("weight", "\(configuration.worker.weight)"),
             .init("load", "\(placement.load)"), .init("version", ProcessInformation.version), .init("redis_client_id", redisClientID),
             .init("started_at", "\(startedAtMilliseconds)"), .init("deadman", deadman.isOn ? "on" : "off"), .init("feeds", feedsText),
         ]

@@ -93,6 +93,7 @@ extension ControlState {
                 let info = RedisServerInfo(value.string ?? "")
                 guard let runID = info.runID else { return }
                 serverRunID = runID
+                if server?.runID != runID { server = FeedMachine.Server(runID: runID, since: .now()) }
                 perform(keeper.connected(now: .now(), isOneServer: info["redis_mode"] == "standalone"))
                 beat()
                 observe(Array(feeds.keys))

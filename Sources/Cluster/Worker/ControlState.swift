@@ -30,6 +30,8 @@ final class ControlState {
     var connection: RedisConnection?
     var connectionNumber = 0
     var serverRunID = ""
+    /// The server process behind the connection, and since when it is known.
+    var server: FeedMachine.Server?
     var redisClientID = ""
     var connectFailures = 0
     var isFlushing = false
@@ -105,7 +107,6 @@ final class ControlState {
     static let beatMilliseconds: Int64 = 1000
 
     func start() {
-        noteStart()
         noteStart()
         connect()
         let timing = configuration.lease

@@ -12,6 +12,12 @@ public struct RenewalKeeper: Sendable {
         public let call: RenewCall
         /// From here the deadlines count that its reply confirms.
         public let sentAt: LocalTime
+
+        package init(id: Int, call: RenewCall, sentAt: LocalTime) {
+            self.id = id
+            self.call = call
+            self.sentAt = sentAt
+        }
     }
 
     /// What the feed machines hear. The token is the one the renewal showed: `begin` and `resume` change a feed's token while renewals are

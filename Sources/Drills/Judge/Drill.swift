@@ -28,6 +28,8 @@ package enum Drill {
                 stage.story.promises.append(DrillPromise(.takeoverTime, kept: false, error.description))
                 tell("not recovered: \(error.description)")
             }
+            // A moment of calm, so that a picture shows how it ended.
+            try await Task.sleep(for: .seconds(1))
             stage.story.endedBoot = LocalTime.now().nanoseconds
             return stage.story
         } judge: { cluster, story in

@@ -90,6 +90,9 @@ package struct DrillPlan: Sendable {
         if pace != .seconds(60) {
             remarks.append("pace \(Self.text(pace)) instead of 60 s, so that the runs fit into minutes; admissions are judged by it")
         }
+        if defaults.settings["placement.round"] != nil {
+            remarks.append("placement rounds 5 s apart and a residence of 40 s, instead of 60 s doubling to 240 s and 10 min")
+        }
         if defaults.settings["exchange.quarantine"] != nil { remarks.append("quarantine of crash loops off: the crashes are ours") }
         if connectDelay != .seconds(1)...(.seconds(5)) {
             remarks.append(
@@ -157,6 +160,7 @@ package struct DrillPlan: Sendable {
             case .scale:
                 (runs, workers, exchanges, rate) = (1, 4, 40, 2)
                 settings["placement.round"] = "5s"
+                settings["placement.round_cap"] = "5s"
                 settings["placement.min_residence"] = "40s"
             case .partition:
                 (runs, exchanges, rate, redisPath) = (1, 40, 2, .network)

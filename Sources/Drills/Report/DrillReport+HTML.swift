@@ -37,7 +37,7 @@ extension DrillReport {
         let base = story.beganBoot
         if let worst = slowest {
             let second: Int64 = 1_000_000_000
-            let end = max(worst.end + second, worst.fault.boot + 2 * second)
+            let end = min(timeline.to, max(worst.end + second, worst.fault.boot + 2 * second))
             let hit = worst.fault.feeds.isEmpty ? timeline.spans.keys.sorted() : worst.fault.feeds
             let lanes = Array(hit.sorted().prefix(8))
             figures.append(

@@ -24,6 +24,7 @@ struct TimelineChart: Sendable {
         + "<span><i style=\"background:#2e9e62\"></i>websocket open</span><span><i style=\"background:#d32f2f\"></i>two websockets</span>"
         + "<span><i style=\"background:#f2b134\"></i>cooling</span><span><i style=\"background:#f7dd8b\"></i>due</span>"
         + "<span><i style=\"background:#8fc7e8\"></i>connecting</span><span><i style=\"background:#c3ccd8\"></i>packets per second</span>"
+        + "<span><i style=\"background:#d32f2f;width:9px;border-radius:5px\"></i>a websocket ended, a gap, a restored feed</span>"
         + "<span><i style=\"background:#d32f2f;width:3px\"></i>fault</span><span><i style=\"background:#f9dada\"></i>until it was taken back</span>"
         + "</div>"
 

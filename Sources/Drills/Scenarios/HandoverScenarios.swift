@@ -70,6 +70,8 @@ struct DeployScenario: Scenario {
                     continue
                 }
                 try await TermScenario.drain(victim, &stage, run: run)
+                // A worker that has just come counts, as one who could take over, only after the settle time.
+                try await Task.sleep(for: stage.cluster.client.configuration.placement.settle + .seconds(2))
             }
         }
     }

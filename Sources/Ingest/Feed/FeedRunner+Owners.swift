@@ -13,6 +13,7 @@ extension FeedRunner: PublisherOwner {
         note(.fenced, [("self", .flag(false))])
         handle(.publishFenced)
     }
+    package func publishEnded() { handle(.publishEnded) }
     package func publishDisordered(topMilliseconds: Int64) { handle(.publishDisordered(topMilliseconds: topMilliseconds)) }
 
     package func publishPressure(isHigh: Bool) {
