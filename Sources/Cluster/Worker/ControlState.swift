@@ -17,7 +17,7 @@ final class ControlState {
     let makeFeed: (ControlState, FeedName, CatalogueEntry) -> FeedHandle?
     /// Hears which feeds are held, for the status pipe.
     let onHeldChanged: ([FeedName]) -> Void
-    let floorStore: EpochFloorStore
+    let floorWriter: EpochFloorWriter
     let journal: WorkerJournal?
     var floors: EpochFloors
     var feeds: [FeedName: FeedHandle] = [:]
@@ -83,7 +83,7 @@ final class ControlState {
 
     init(
         configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
-        floorStore: EpochFloorStore, journal: WorkerJournal? = nil,
+        floorWriter: EpochFloorWriter, journal: WorkerJournal? = nil,
         on eventLoop: any EventLoop, logger: Logger, makeFeed: @escaping (ControlState, FeedName, CatalogueEntry) -> FeedHandle?,
         onHeldChanged: @escaping ([FeedName]) -> Void
     ) {
@@ -91,7 +91,7 @@ final class ControlState {
         self.incarnation = incarnation
         self.dead = previous.map { [$0] } ?? []
         self.floors = floors
-        self.floorStore = floorStore
+        self.floorWriter = floorWriter
         self.journal = journal
         self.eventLoop = eventLoop
         self.logger = logger
