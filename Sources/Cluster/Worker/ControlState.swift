@@ -49,7 +49,10 @@ final class ControlState {
     var lastAdmitted: [String: Int64] = [:]
     var redisNow: Int64 = 0
     var catalogue: [FeedName: CatalogueEntry] = [:]
+    var memory = CatalogueMemory()
     var subscriptionVersions: [FeedName: Int] = [:]
+    /// The desired subscriptions as they were read last.
+    var desiredTexts: [FeedName: String] = [:]
     var isDraining = false
     /// Of the data set; empty before the first beat.
     var generation = ""
@@ -102,7 +105,6 @@ final class ControlState {
     }
 
     func start() {
-        noteStart()
         noteStart()
         connect()
         let timing = configuration.lease

@@ -48,6 +48,7 @@ package enum Drill {
         case .storm: StormScenario()
         case .flap: FlapScenario()
         case .term: TermScenario()
+        case .move: MoveScenario()
         case .deploy: DeployScenario()
         case .scale: ScaleScenario()
         case .partition: PartitionScenario()
