@@ -85,6 +85,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // The cluster in virtual time.
+        .target(
+            name: "Simulation",
+            dependencies: ["Ingest", "ColonyExchanges", "Coordination", "RedisClient", nioCore],
+            swiftSettings: settings
+        ),
+
         // Services.
         .target(
             name: "Cluster",
@@ -133,7 +140,8 @@ let package = Package(
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Conformance", "Drills", "Simulator", "History", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest",
+                "Cluster", "Conformance", "Drills", "Simulation", "Simulator", "History", "ColonyStreams", "ColonyExchanges",
+                "Coordination", "Ingest",
                 "RedisClient",
                 "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
@@ -187,7 +195,7 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
-                nioCore, nioPosix,
+                "History", nioCore, nioPosix, logging,
             ],
             swiftSettings: settings
         ),

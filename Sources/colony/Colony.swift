@@ -24,11 +24,13 @@ struct Colony: AsyncParsableCommand {
             MoveCommand.self,
             DrainCommand.self,
             RebalanceCommand.self,
+            DeployCommand.self,
             TailCommand.self,
             ExchangeCommand.self,
             DrillCommand.self,
             DrillExchangeCommand.self,
             HistoryCommand.self,
+            SimulateCommand.self,
             ConfigCommand.self,
             BenchCommand.self,
         ])

@@ -142,6 +142,9 @@ public struct ConfigurationKey: Sendable {
         .init("handover.patience", "duration", default: "3s", "0s..1m", "a planned handover waits so long for the successor's TLS") {
             $0.handoverPatience = try Value.duration($1, .zero...(.seconds(60)))
         },
+        .init("deploy.drain_limit", "duration", default: "3m", "1s..1h", "a deploy ends a worker that is not empty by then all the same") {
+            $0.deployLimit = try Value.duration($1, .seconds(1)...(.seconds(3600)))
+        },
         .init("placement.settle", "duration", default: "3s", "0s..1m", "a worker that joins counts after this time") {
             $0.placement.settle = try Value.duration($1, .zero...(.seconds(60)))
         },

@@ -12,6 +12,7 @@ extension ControlState {
         perform(placement.took(feed, now: .now()))
         noteGrant(feed, token, sentAt: sentAt)
         heldChanged(held.union([feed]))
+        readSubscriptions([feed])
         invitations[feed] = nil
         // Granted while we were told to give everything up.
         if let parked {

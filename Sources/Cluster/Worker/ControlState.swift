@@ -30,8 +30,11 @@ final class ControlState {
     var connection: RedisConnection?
     var connectionNumber = 0
     var serverRunID = ""
+    /// The server process behind the connection, and since when it is known.
+    var server: FeedMachine.Server?
     var redisClientID = ""
     var connectFailures = 0
+    var isFlushing = false
     var isConnecting = false
     var subscriber: RedisConnection?
     var subscribedGroups: Set<String> = []
@@ -104,12 +107,14 @@ final class ControlState {
         self.startedAtMilliseconds = WallClock.nanoseconds() / 1_000_000
     }
 
+    static let beatMilliseconds: Int64 = 1000
+
     func start() {
         noteStart()
         connect()
         let timing = configuration.lease
         repeats(every: timing.observeEvery) { $0.observeTick() }
-        repeats(every: .seconds(1)) { $0.beat() }
+        repeats(every: .milliseconds(Self.beatMilliseconds)) { $0.beat() }
     }
 
     private func repeats(every interval: Duration, _ action: @escaping @Sendable (ControlState) -> Void) {
@@ -124,6 +129,7 @@ final class ControlState {
         journal?.add(.stop)
         for timer in timers { timer.cancel() }
         subscriber?.close()
+        connection?.flush()
         connection?.close()
     }
 }

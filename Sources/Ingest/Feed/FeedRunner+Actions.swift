@@ -117,7 +117,8 @@ extension FeedRunner {
                         ReleaseCall(
                             feed: keys, proof: .clean(token), reason: reason, delayMilliseconds: delay.wholeMilliseconds,
                             connectMilliseconds: connect.wholeMilliseconds, paceMilliseconds: pace,
-                            quarantineMilliseconds: policy.quarantine.wholeMilliseconds, preferred: preferred)
+                            quarantineMilliseconds: policy.quarantine.wholeMilliseconds, preferred: preferred,
+                            first: publisher.machine.nextSequence)
                     ) { .release($0) }
                 }
             }

@@ -13,6 +13,7 @@ extension FeedRunner: PublisherOwner {
         note(.fenced, [("self", .flag(false))])
         handle(.publishFenced)
     }
+    package func publishEnded() { handle(.publishEnded) }
     package func publishDisordered(topMilliseconds: Int64) { handle(.publishDisordered(topMilliseconds: topMilliseconds)) }
 
     package func publishPressure(isHigh: Bool) {
@@ -33,7 +34,10 @@ extension FeedRunner: FeedPathOwner {
         if configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
     }
 
-    package func receivedData() { handle(.dataReceived) }
+    package func receivedData() {
+        handle(.dataReceived)
+        if !subscriptions.namesStreams { perform(subscriptions.firstUnnamedData(generation: generation, now: .now())) }
+    }
 
     package func received(firstOf topic: Topic) {
         perform(subscriptions.firstData(topic, generation: generation, now: .now()))

@@ -171,8 +171,9 @@ package final class FeedRunner {
         sweeps += 1
         if sweeps % 4 == 0 {
             perform(
-                subscriptions.sweep(generation: generation, now: now) { topic in
-                    path.lastReceived(topic).map { LocalTime(nanoseconds: $0) }
+                subscriptions.sweep(generation: generation, now: now) { [namesStreams = subscriptions.namesStreams] topic in
+                    let last = namesStreams ? path.lastReceived(topic) : path.lastData > 0 ? path.lastData : nil
+                    return last.map { LocalTime(nanoseconds: $0) }
                 })
         }
         if sweeps % 40 == 0 { trim(now) }

@@ -32,6 +32,8 @@ public struct PublishMachine {
     package enum Outcome: Equatable, Sendable {
         case progress
         case fenced
+        /// The websocket has been reported ended: what comes behind is nobody's.
+        case ended
         case disordered(topMilliseconds: Int64)
     }
 
@@ -306,10 +308,8 @@ public struct PublishMachine {
             forgetFlight()
             return .fenced
         case .ended:
-            // The websocket has been reported ended: what comes behind is nobody's.
-            forgetFlight()
-            isHeld = true
-            return .progress
+            drop()
+            return .ended
         }
     }
 
@@ -331,8 +331,8 @@ public struct PublishMachine {
             isHeld = true
             return .fenced
         case .ended:
-            isHeld = true
-            return .progress
+            drop()
+            return .ended
         }
     }
 
