@@ -202,7 +202,7 @@ let package = Package(
         ),
         .testTarget(
             name: "DrillsTests",
-            dependencies: ["Drills", "Cluster", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
+            dependencies: ["Drills", "Cluster", "History", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
             swiftSettings: settings
         ),
         .testTarget(
