@@ -127,6 +127,12 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(
+            name: "Dashboard",
+            dependencies: ["Cluster", nioCore, nioPosix, nioHTTP1, logging],
+            resources: [.embedInCode("Page/index.html")],
+            swiftSettings: settings
+        ),
         // Failover drills: a private cluster, faults, the judgement of what they showed.
         .target(
             name: "Drills",
@@ -140,7 +146,7 @@ let package = Package(
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Conformance", "Drills", "Simulation", "Simulator", "History", "ColonyStreams", "ColonyExchanges",
+                "Cluster", "Dashboard", "Conformance", "Drills", "Simulation", "Simulator", "History", "ColonyStreams", "ColonyExchanges",
                 "Coordination", "Ingest",
                 "RedisClient",
                 "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
@@ -198,6 +204,11 @@ let package = Package(
                 "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
                 "History", nioCore, nioPosix, logging,
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "DashboardTests",
+            dependencies: ["Dashboard", "Cluster", "TestSupport", logging, nioCore, nioPosix],
             swiftSettings: settings
         ),
         .testTarget(

@@ -31,6 +31,9 @@ struct Colony: AsyncParsableCommand {
             DrillExchangeCommand.self,
             HistoryCommand.self,
             SimulateCommand.self,
+            DashboardCommand.self,
+            DoctorCommand.self,
+            ProbeCommand.self,
             ConfigCommand.self,
             BenchCommand.self,
         ])

@@ -32,7 +32,31 @@ public struct ColonyConfiguration: Sendable {
     /// Exchanges defined by data (`exchanges: { mygateway: { url, subscribe, ... } }`).
     public var defined: [String: DialectDefinition] = [:]
 
+    public var dashboard = Dashboard()
+
     public init() {}
+
+    /// Page, metrics and probes of a supervisor.
+    public struct Dashboard: Sendable {
+        /// Where it listens; nil: nowhere. Port 0: a free one.
+        public var listen: Listen? = Listen(host: "127.0.0.1", port: 9750)
+        /// False for the default address: that somebody else has it is then no reason not to work.
+        public var isRequired = false
+        /// Asked for as a bearer token by everything but the probes and the empty page; nil: nothing is asked for.
+        public var token: String?
+
+        public struct Listen: Sendable, Equatable {
+            public var host: String
+            public var port: Int
+
+            public init(host: String, port: Int) {
+                self.host = host
+                self.port = port
+            }
+        }
+
+        public init() {}
+    }
 
     public struct Redis: Sendable {
         public var endpoint = RedisEndpoint(address: .tcp(host: "127.0.0.1", port: 6379))
@@ -123,7 +147,7 @@ public struct ColonyConfiguration: Sendable {
 
     /// What a worker needs to run a feed.
     func feedConfiguration(of feed: FeedName, entry: CatalogueEntry) throws(DialectError) -> FeedConfiguration {
-        let settings = settings(of: feed.exchange)
+        let settings = try settings(of: feed, entry: entry)
         let policy = FeedPolicy(
             timing: lease, connectDelay: settings.connectDelay, takeoverDelay: settings.takeoverDelay, pace: settings.pace,
             quarantine: settings.quarantine)

@@ -20,6 +20,16 @@ public struct ClusterClient: Sendable {
         }
     }
 
+    /// Connects when it is first used.
+    public init(_ configuration: ColonyConfiguration) {
+        self.init(configuration: configuration, redis: OperatorLink(configuration.redis.endpoint))
+    }
+
+    private init(configuration: ColonyConfiguration, redis: OperatorLink) {
+        self.configuration = configuration
+        self.redis = redis
+    }
+
     public func close() { redis.close() }
 
     private var keys: Keys { configuration.keys }

@@ -17,7 +17,7 @@ public enum Routing: String, Sendable, Hashable, Codable, CaseIterable {
 /// | `exchange` | text, the exchange id | required |
 /// | `budget` | text, the budget group: the hash tag of the feed's keys | the exchange id |
 /// | `weight` | whole number from 1 on: how much it counts in a worker's load | 1 |
-/// | `routing` | `symbol`, `channel`, `feed` | `symbol` |
+/// | `routing` | `symbol` (the configuration says), `channel`, `feed` | `symbol` |
 /// | `policy` | object of texts: settings of this feed as in the configuration (`pace`: `60s`, `exclusive`: `data`) | empty |
 ///
 /// Fields this version does not know are ignored.

@@ -57,6 +57,7 @@ extension FeedRunner {
             switch result {
             case .success(let socket):
                 self.socket = socket
+                connections += 1
                 isPausedByMachine = true
                 applyReading()
                 self.path = path
@@ -82,6 +83,7 @@ extension FeedRunner {
 
     private func dialFailed(_ description: String, retryAfter: Duration?) {
         reason = description
+        failures += 1
         note(.dialFailed, [("reason", .text(description))])
         control.socketClosed(configuration.feed)
         logger.warning("Connection attempt failed", metadata: ["reason": "\(description)"])

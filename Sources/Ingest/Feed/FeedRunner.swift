@@ -47,6 +47,8 @@ package final class FeedRunner {
     var lastSent = ""
     var reason = ""
     var finishedMalformed = 0
+    var connections = 0
+    var failures = 0
     private var sweeps = 0
     /// Nothing may be received: no epoch yet, or a disconnect is being asked for.
     var isPausedByMachine = false
@@ -120,6 +122,8 @@ package final class FeedRunner {
         status.dropped = counters.droppedPackets
         status.streams = publisher.table.slots.count
         status.malformed = finishedMalformed + (path?.malformed ?? 0)
+        status.connections = connections
+        status.failures = failures
         status.ringBytes = publisher.machine.memoryBytes
         status.subscriptionsVersion = subscriptions.confirmedVersion
         status.subscriptions = subscriptions.subscriptions

@@ -20,6 +20,9 @@ struct ExchangeCommand: AsyncParsableCommand {
         @Option(name: .long, help: "Loopback port; 0: a free one.")
         var port: Int = 0
 
+        @Option(name: .long, help: "Address to listen on, and the name in the certificate.")
+        var host: String = "127.0.0.1"
+
         @Flag(name: .long, help: "Without TLS.")
         var plain = false
 
@@ -48,6 +51,7 @@ struct ExchangeCommand: AsyncParsableCommand {
             var simulation = SimulatorConfiguration()
             simulation.exchanges = exchanges?.split(separator: ",").map { $0.lowercased() } ?? []
             simulation.port = port
+            simulation.host = host
             simulation.isTLS = !plain
             simulation.market.messagesPerSecond = rate
             simulation.seed = seed

@@ -139,7 +139,7 @@ struct LocalCluster: Sendable {
     private func run(_ running: Supervisor, _ view: LiveView, _ exchanges: SimulatedExchanges) async throws -> UpSummary {
         try await withThrowingTaskGroup(of: UpSummary?.self) { group in
             group.addTask {
-                try await running.run()
+                try await SupervisorService.run(running, logger: logger) { step("dashboard and metrics at \($0)") }
                 return nil
             }
             group.addTask { try await view.run() }
@@ -177,6 +177,7 @@ struct LocalCluster: Sendable {
         if let recording { lines.append("history: \"\(recording.path)\"") }
         // Workers that start together here see one another at once.
         lines += ["placement:", "  settle: 700ms"]
+        lines += ["dashboard:", "  listen: \"127.0.0.1:0\""]
         if !exchanges.urls.isEmpty {
             lines.append("exchanges:")
             for (id, url) in exchanges.urls.sorted(by: { $0.key < $1.key }) {

@@ -1,0 +1,33 @@
+import Cluster
+import ColonyExchanges
+import Coordination
+import Testing
+
+/// Settings of one feed in the catalogue.
+@Suite struct FeedPolicyTests {
+    private let feed = FeedName("binance")
+
+    @Test func `the catalogue's settings stand over the configuration's`() throws {
+        var configuration = ColonyConfiguration()
+        configuration.exchange.pace = .seconds(30)
+        let entry = CatalogueEntry(exchange: "binance", routing: .feed, policy: ["connect_delay": "2s...3s"])
+        let settings = try configuration.settings(of: feed, entry: entry)
+        #expect(settings.routing == .feed)
+        #expect(settings.connectDelay == .seconds(2)...(.seconds(3)))
+        #expect(settings.pace == .seconds(30))
+    }
+
+    @Test func `the usual routing of an entry leaves the configuration's`() throws {
+        var configuration = ColonyConfiguration()
+        configuration.exchange.routing = .channel
+        #expect(try configuration.settings(of: feed, entry: CatalogueEntry(exchange: "binance")).routing == .channel)
+    }
+
+    @Test(arguments: [("pace", "soon"), ("paces", "60s"), ("proxy", "http://localhost:1")])
+    func `a setting that is none, or a secret, is refused with its name`(name: String, value: String) {
+        let entry = CatalogueEntry(exchange: "binance", policy: [name: value])
+        let error = #expect(throws: DialectError.self) { try ColonyConfiguration().settings(of: feed, entry: entry) }
+        #expect(error?.description.contains("'binance'") == true)
+        #expect(error?.description.contains(name) == true)
+    }
+}
