@@ -17,7 +17,7 @@ final class ControlState {
     let makeFeed: (ControlState, FeedName, CatalogueEntry) -> FeedHandle?
     /// Hears which feeds are held, for the status pipe.
     let onHeldChanged: ([FeedName]) -> Void
-    let floorWriter: NewestWriter<EpochFloors>
+    let floorWriter: EpochFloorWriter
     let journal: WorkerJournal?
     var floors: EpochFloors
     var feeds: [FeedName: FeedHandle] = [:]
@@ -54,7 +54,10 @@ final class ControlState {
     var catalogue: [FeedName: CatalogueEntry] = [:]
     /// Held feeds whose entry has changed since their runner was made.
     var outdated: Set<FeedName> = []
+    var memory = CatalogueMemory()
     var subscriptionVersions: [FeedName: Int] = [:]
+    /// The desired subscriptions as they were read last.
+    var desiredTexts: [FeedName: String] = [:]
     var isDraining = false
     /// Of the data set; empty before the first beat.
     var generation = ""
@@ -92,7 +95,7 @@ final class ControlState {
 
     init(
         configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
-        floorWriter: NewestWriter<EpochFloors>, journal: WorkerJournal? = nil,
+        floorWriter: EpochFloorWriter, journal: WorkerJournal? = nil,
         on eventLoop: any EventLoop, logger: Logger, makeFeed: @escaping (ControlState, FeedName, CatalogueEntry) -> FeedHandle?,
         onHeldChanged: @escaping ([FeedName]) -> Void
     ) {

@@ -57,12 +57,10 @@ public struct WorkerProcess: Sendable {
 
         var logger = logger
         logger[metadataKey: "worker.id"] = "\(incarnation)"
-        let floorWriter = NewestWriter<EpochFloors> { [logger] floors in
-            do { try store.store(floors) } catch { logger.warning("Epoch floors could not be stored", error: error) }
-        }
         let pipe = StatusPipe()
         let nameTaken = NameTaken()
         pipe.write("incarnation \(incarnation)")
+        let writer = EpochFloorWriter(store, logger: logger)
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let dataLoop = dataGroup.next()
@@ -78,7 +76,7 @@ public struct WorkerProcess: Sendable {
         let control = try await controlLoop.submit { [logger] in
             let box = PlaneBox()
             let state = ControlState(
-                configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorWriter: floorWriter,
+                configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorWriter: writer,
                 journal: journal, on: controlLoop, logger: logger,
                 makeFeed: { state, feed, entry in
                     WorkerProcess.makeFeed(feed, entry, state, box.plane, link, dataLoop)
@@ -101,11 +99,11 @@ public struct WorkerProcess: Sendable {
         }
         await drain(control, logger: logger)
         control.run { $0.stop() }
-        await floorWriter.finish()
         dataLoop.execute { link.value.close() }
         try? await controlGroup.shutdownGracefully()
         try? await dataGroup.shutdownGracefully()
-        journal?.close()
+        await writer.close()
+        await journal?.close()
         if let failure = journal?.failure { logger.warning("The journal has a hole", metadata: ["reason": "\(failure)"]) }
         withExtendedLifetime(lock) {}
         if let rival = nameTaken.rival {
