@@ -25,6 +25,7 @@ struct Colony: AsyncParsableCommand {
             DrainCommand.self,
             RebalanceCommand.self,
             DeployCommand.self,
+            FeedCommand.self,
             TailCommand.self,
             ExchangeCommand.self,
             DrillCommand.self,

@@ -12,13 +12,13 @@ public enum AccessRules {
         let reader = [
             "+xread", "+xreadgroup", "+xack", "+xautoclaim", "+xgroup|create", "+xrange", "+xrevrange", "+xinfo", "+xlen", "+hgetall",
             "+hget",
-            "+hmget", "+hkeys", "+ping", "+info", "+time", "+client|setname", "+client|setinfo",
+            "+hmget", "+hkeys", "+ping", "+info", "+time", "+client|setname",
         ]
         let operators = [
             "+fcall", "+fcall_ro", "+time", "+hget", "+hmget", "+hset", "+hincrby", "+hdel", "+hgetall", "+hkeys", "+hlen", "+hsetnx",
             "+zrange",
             "+xrange", "+xrevrange", "+xinfo", "+xlen", "+xread", "+publish", "+ping", "+info", "+config|get", "+function|load",
-            "+function|list", "+client|setname", "+client|setinfo",
+            "+function|list", "+client|setname",
         ]
         return [
             "user colony-worker on >CHANGE-ME-1 resetchannels &\(namespace):* \(keys) -@all \(worker.joined(separator: " "))",

@@ -11,6 +11,8 @@ final class ChildState: Sendable {
         var report: WorkerSelfReport?
         /// JSON by feed, read when somebody asks.
         var feedReports: [String: String] = [:]
+        /// Those of the report that is coming in.
+        var incoming: [String: String] = [:]
         var hasEnded = false
     }
 
@@ -48,7 +50,11 @@ final class ChildState: Sendable {
             case "worker": state.report = WorkerSelfReport.decode(rest)
             case "feed":
                 guard let space = rest.firstIndex(of: " ") else { return }
-                state.feedReports[String(rest[..<space])] = String(rest[rest.index(after: space)...])
+                state.incoming[String(rest[..<space])] = String(rest[rest.index(after: space)...])
+            case "reported":
+                // Whole, so that a feed that has gone elsewhere is gone here.
+                state.feedReports = state.incoming
+                state.incoming = [:]
             default: break
             }
         }

@@ -86,6 +86,7 @@ extension ControlState {
                 let report = WorkerFeedReport(status, packetsPerSecond: 0)
                 if report.isOwn { onReport("feed \(feed) \(try report.json())") }
             }
+            onReport("reported")
         } catch {
             logger.error("Feed reports cannot be encoded", error: error)
         }

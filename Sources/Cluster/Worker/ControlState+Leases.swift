@@ -47,7 +47,7 @@ extension ControlState {
 
     func saw(_ feed: FeedName, epoch: Int) {
         guard floors.raise(feed, to: epoch) else { return }
-        floorWriter.submit(floors)
+        floorWriter.write(floors)
     }
 
     func perform(_ actions: [RenewalKeeper.Action]) {

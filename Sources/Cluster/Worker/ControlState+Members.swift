@@ -184,6 +184,7 @@ extension ControlState {
         for incarnation in dead { handle.post(.deathProved(incarnation)) }
         tellGeneration(handle)
         if let place = places[feed] { handle.post(.placed(rank: place.rank, alternate: place.alternate)) }
+        if let until = invitations[feed], LocalTime.now() < until { handle.post(.invited(until: until)) }
     }
 
     /// In the data set that our own supervisor created nobody can hold a lease that the records do not show.

@@ -17,7 +17,7 @@ final class ControlState {
     let makeFeed: (ControlState, FeedName, CatalogueEntry) -> FeedHandle?
     /// Hears which feeds are held, for the status pipe.
     let onHeldChanged: ([FeedName]) -> Void
-    let floorWriter: NewestWriter<EpochFloors>
+    let floorWriter: EpochFloorWriter
     let journal: WorkerJournal?
     var floors: EpochFloors
     var feeds: [FeedName: FeedHandle] = [:]
@@ -52,9 +52,9 @@ final class ControlState {
     var lastAdmitted: [String: Int64] = [:]
     var redisNow: Int64 = 0
     var catalogue: [FeedName: CatalogueEntry] = [:]
-    var memory = CatalogueMemory()
     /// Held feeds whose entry has changed since their runner was made.
     var outdated: Set<FeedName> = []
+    var memory = CatalogueMemory()
     var subscriptionVersions: [FeedName: Int] = [:]
     /// The desired subscriptions as they were read last.
     var desiredTexts: [FeedName: String] = [:]
@@ -95,7 +95,7 @@ final class ControlState {
 
     init(
         configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
-        floorWriter: NewestWriter<EpochFloors>, journal: WorkerJournal? = nil,
+        floorWriter: EpochFloorWriter, journal: WorkerJournal? = nil,
         on eventLoop: any EventLoop, logger: Logger, makeFeed: @escaping (ControlState, FeedName, CatalogueEntry) -> FeedHandle?,
         onHeldChanged: @escaping ([FeedName]) -> Void
     ) {

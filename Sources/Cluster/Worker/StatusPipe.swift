@@ -10,7 +10,7 @@ import Synchronization
 /// | `incarnation <text>` | first of all |
 /// | `feeds <name> <name> ..` | all that are held |
 /// | `tick` | the control loop turns |
-/// | `worker <JSON>`, `feed <name> <JSON>` | for metrics, every other second |
+/// | `worker <JSON>`, `feed <name> <JSON>` .., `reported` | for metrics, every other second |
 ///
 /// Written on another thread: a supervisor that is stopped, and lets the pipe fill, must not stop the worker.
 final class StatusPipe: Sendable {

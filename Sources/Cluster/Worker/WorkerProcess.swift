@@ -57,9 +57,6 @@ public struct WorkerProcess: Sendable {
 
         var logger = logger
         logger[metadataKey: "worker.id"] = "\(incarnation)"
-        let floorWriter = NewestWriter<EpochFloors> { [logger] floors in
-            do { try store.store(floors) } catch { logger.warning("Epoch floors could not be stored", error: error) }
-        }
         let pipe = StatusPipe()
         let nameTaken = NameTaken()
         pipe.write("incarnation \(incarnation)")
@@ -78,7 +75,7 @@ public struct WorkerProcess: Sendable {
         let control = try await controlLoop.submit { [logger] in
             let box = PlaneBox()
             let state = ControlState(
-                configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorWriter: floorWriter,
+                configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorWriter: writer,
                 journal: journal, on: controlLoop, logger: logger,
                 makeFeed: { state, feed, entry in
                     WorkerProcess.makeFeed(feed, entry, state, box.plane, link, dataLoop)
@@ -101,7 +98,6 @@ public struct WorkerProcess: Sendable {
         }
         await drain(control, logger: logger)
         control.run { $0.stop() }
-        await floorWriter.finish()
         dataLoop.execute { link.value.close() }
         try? await controlGroup.shutdownGracefully()
         try? await dataGroup.shutdownGracefully()

@@ -1,6 +1,8 @@
 import Cluster
 import ColonyExchanges
 import Coordination
+import RedisClient
+import TestSupport
 import Testing
 
 /// Settings of one feed in the catalogue.
@@ -29,5 +31,30 @@ import Testing
         let error = #expect(throws: DialectError.self) { try ColonyConfiguration().settings(of: feed, entry: entry) }
         #expect(error?.description.contains("'binance'") == true)
         #expect(error?.description.contains(name) == true)
+    }
+}
+
+/// The users that `colony doctor --acl` prints.
+@Suite struct AccessRulesTests {
+    @Test(.timeLimit(.minutes(1)))
+    func `Redis takes them, and the reader may read and nothing else`() async throws {
+        let lines = AccessRules.lines(namespace: "colony")
+        let users = lines.map { String($0.dropFirst("user ".count)) }
+        try await withRedis(RedisServer.Options(users: users)) { redis in
+            let admin = try await redis.connect()
+            _ = try await admin.send(["XADD", "colony:{binance}:trade:BTCUSDT", "1-1", "data", "x"])
+            var endpoint = redis.endpoint
+            endpoint.username = "colony-reader"
+            endpoint.password = "CHANGE-ME-2"
+            let reader = try await RedisConnection.connect(to: endpoint, name: "reader", on: Loops.next())
+            defer { reader.close() }
+            #expect(try await reader.send(["XLEN", "colony:{binance}:trade:BTCUSDT"]).integer == 1)
+            for command: [RedisArgument] in [
+                ["DEL", "colony:{binance}:trade:BTCUSDT"], ["XLEN", "other:stream"], ["FUNCTION", "LIST"], ["FLUSHALL"],
+                ["XADD", "colony:{binance}:trade:BTCUSDT", "*", "data", "x"], ["CONFIG", "GET", "*"],
+            ] {
+                await #expect(throws: RedisError.self) { try await reader.send(command) }
+            }
+        }
     }
 }
