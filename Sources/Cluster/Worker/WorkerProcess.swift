@@ -60,6 +60,7 @@ public struct WorkerProcess: Sendable {
         let pipe = StatusPipe()
         let nameTaken = NameTaken()
         pipe.write("incarnation \(incarnation)")
+        let writer = EpochFloorWriter(store, logger: logger)
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let dataLoop = dataGroup.next()
@@ -101,6 +102,7 @@ public struct WorkerProcess: Sendable {
         dataLoop.execute { link.value.close() }
         try? await controlGroup.shutdownGracefully()
         try? await dataGroup.shutdownGracefully()
+        await writer.close()
         await journal?.close()
         if let failure = journal?.failure { logger.warning("The journal has a hole", metadata: ["reason": "\(failure)"]) }
         withExtendedLifetime(lock) {}
