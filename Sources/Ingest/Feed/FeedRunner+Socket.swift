@@ -97,7 +97,7 @@ extension FeedRunner {
     func subscribe() {
         guard subscriptionsGeneration != generation else { return }
         subscriptionsGeneration = generation
-        perform(subscriptions.connected(generation: generation, urlTopics: urlTopics, now: .now()))
+        whenReady { [self] in perform(subscriptions.connected(generation: generation, urlTopics: urlTopics, now: .now())) }
     }
 
     /// Gives the connection up; what still arrives on it is nobody's.
