@@ -87,6 +87,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // The cluster in virtual time.
+        .target(
+            name: "Simulation",
+            dependencies: ["Ingest", "ColonyExchanges", "Coordination", "RedisClient", nioCore],
+            swiftSettings: settings
+        ),
+
         // Services.
         .target(
             name: "Cluster",
@@ -103,6 +110,12 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Recordings of runs, and the rules they are checked against.
+        .target(
+            name: "History",
+            dependencies: ["Simulator", "Ingest", "Coordination", "RedisClient", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
         .target(
             name: "ColonyStreams",
             dependencies: ["Coordination", "RedisClient", nioCore, nioPosix, logging, deque],
@@ -116,19 +129,34 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        .executableTarget(
-            name: "colony",
+        // Failover drills: a private cluster, faults, the judgement of what they showed.
+        .target(
+            name: "Drills",
             dependencies: [
-                "Cluster", "Conformance", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient",
-                "WebSocketClient",
-                arguments, logging, nioCore, nioPosix, signals, subprocess, system,
+                "Cluster", "History", "Simulator", "Coordination", "ColonyExchanges", "Ingest", "RedisClient", "TestSupport", nioCore,
+                nioPosix, logging,
             ],
             swiftSettings: settings
         ),
-        // What the packet path is measured against.
+
+        .executableTarget(
+            name: "colony",
+            dependencies: [
+                "Cluster", "Conformance", "Drills", "Simulation", "Simulator", "History", "ColonyStreams", "ColonyExchanges",
+                "Coordination", "Ingest",
+                "RedisClient",
+                "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
+            ],
+            swiftSettings: settings
+        ),
+        // What the packet path is measured against, and with.
         .executableTarget(
             name: "PathBaseline", path: "Sources/Benchmarks/PathBaseline",
             linkerSettings: [.linkedLibrary("hiredis"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .executableTarget(
+            name: "PathCeiling", path: "Sources/Benchmarks/PathCeiling", linkerSettings: [.linkedLibrary("hiredis")]),
+        .executableTarget(
+            name: "PathReader", path: "Sources/Benchmarks/PathReader", linkerSettings: [.linkedLibrary("hiredis")]),
 
         // Tests.
         .target(
@@ -155,6 +183,7 @@ let package = Package(
             dependencies: ["Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
             swiftSettings: settings
         ),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Coordination"], swiftSettings: settings),
         .testTarget(name: "ColonyExchangesTests", dependencies: ["ColonyExchanges", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "IngestTests",
@@ -169,7 +198,19 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
-                nioCore, nioPosix,
+                "History", nioCore, nioPosix, logging,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "DrillsTests",
+            dependencies: ["Drills", "Cluster", "History", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "HistoryTests",
+            dependencies: [
+                "History", "Simulator", "Ingest", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -189,3 +230,12 @@ let package = Package(
         ),
     ]
 )
+
+// The fuzz targets need flags that no other build has: Tests/Fuzz/run.sh sets them, and this.
+if Context.environment["COLONY_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["WebSocketClient", "TransportSecurity", "ColonyExchanges", "RedisClient", nioCore],
+            path: "Tests/Fuzz",
+            exclude: ["run.sh"], swiftSettings: settings))
+}

@@ -49,7 +49,7 @@ public struct FeedKeys: Sendable, Hashable {
         return feed.text == group ? "\(prefix)\(channel):\(symbol)" : "\(prefix)\(feed):\(channel):\(symbol)"
     }
 
-    static func encode(_ symbol: String) -> String {
+    package static func encode(_ symbol: String) -> String {
         if symbol.utf8.allSatisfy({ $0 > 32 && $0 < 127 && $0 != 37 }) { return symbol }
         var out = ""
         for byte in symbol.utf8 {

@@ -56,7 +56,7 @@ public struct WebSocketUpgrade: Sendable {
 }
 
 /// Why a websocket could not be opened.
-public struct WebSocketConnectError: Error, Sendable, CustomStringConvertible {
+public struct WebSocketConnectError: Error, Sendable, Equatable, CustomStringConvertible {
     public enum Code: Sendable, Equatable, Hashable {
         /// The URL, a header or a port cannot be used: trying again does not help.
         case badURL

@@ -14,9 +14,25 @@ struct Colony: AsyncParsableCommand {
             """,
         version: ProcessInformation.version,
         subcommands: [
-            UpCommand.self, WorkerCommand.self, SubscribeCommand.self, UnsubscribeCommand.self, SubscriptionsCommand.self,
-            StatusCommand.self, TopCommand.self, MoveCommand.self, DrainCommand.self, RebalanceCommand.self, TailCommand.self,
-            ExchangeCommand.self, ConfigCommand.self, BenchCommand.self,
+            UpCommand.self,
+            WorkerCommand.self,
+            SubscribeCommand.self,
+            UnsubscribeCommand.self,
+            SubscriptionsCommand.self,
+            StatusCommand.self,
+            TopCommand.self,
+            MoveCommand.self,
+            DrainCommand.self,
+            RebalanceCommand.self,
+            DeployCommand.self,
+            TailCommand.self,
+            ExchangeCommand.self,
+            DrillCommand.self,
+            DrillExchangeCommand.self,
+            HistoryCommand.self,
+            SimulateCommand.self,
+            ConfigCommand.self,
+            BenchCommand.self,
         ])
 }
 

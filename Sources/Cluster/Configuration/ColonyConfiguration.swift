@@ -20,8 +20,12 @@ public struct ColonyConfiguration: Sendable {
     public var drainLimit: Duration = .milliseconds(500)
     /// How long a successor that was named beforehand may take to make its connection ready.
     public var handoverPatience: Duration = .seconds(3)
+    /// How long a rolling deploy waits for a worker to become empty before it is ended all the same.
+    public var deployLimit: Duration = .seconds(180)
     public var placement = PlacementSettings()
     public var ringBytes = 64 << 20
+    /// Directory for the worker's journal, by which a run is checked afterwards; nil: none is kept.
+    public var history: String?
     /// Settings of exchanges: the defaults, and what single exchanges have instead.
     public var exchange = Exchange()
     public var exchanges: [String: Exchange] = [:]
@@ -50,6 +54,10 @@ public struct ColonyConfiguration: Sendable {
         public var stateDirectory = "/tmp/colony"
         public var weight = 1.0
         public var host = ""
+        /// The name of the supervisor that started this process; empty: none.
+        public var supervisor = ""
+        /// Longest wait before a process that ended is started again.
+        public var restartCap: Duration = .seconds(30)
 
         public init() {}
     }

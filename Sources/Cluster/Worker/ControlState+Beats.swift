@@ -10,17 +10,15 @@ extension ControlState {
         guard connection != nil, !serverRunID.isEmpty else { return }
         call(BeatCall(namespace: configuration.keys, incarnation: incarnation, info: info()), timeout: .seconds(2)) { [self] result in
             guard case .success(let reply) = result else { return }
-            if reply.generation != generation {
-                generation = reply.generation
-                for feed in feeds.values { tellGeneration(feed) }
-            }
+            if reply.generation != generation { dataSetChanged(to: reply.generation) }
             membersVersion = reply.membersVersion
             redisNow = reply.now
             perform(
                 placement.beatReplied(membersVersion: reply.membersVersion, catalogueVersion: reply.catalogueVersion, now: .now()),
                 catalogueVersion: reply.catalogueVersion)
-            readSilent(now: reply.now)
         }
+        // Sent along: the beat before this one told the time.
+        if redisNow > 0 { readSilent(now: redisNow + Self.beatMilliseconds) }
         for handle in feeds.values {
             let feed = handle.feed
             let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -30,7 +28,8 @@ extension ControlState {
                 loop.execute { loopBound.value.statuses[feed] = status }
             }
         }
-        readSubscriptions(Array(feeds.keys))
+        // Only of what is held: all workers asking for all feeds would be feeds times workers a second. The others' come with the lease.
+        readSubscriptions(Array(held))
         readAdmissions {}
         pollRequests()
         tellParked()
@@ -65,7 +64,8 @@ extension ControlState {
         }
         return [
             .init("host", configuration.worker.host), .init("pid", "\(ProcessInformation.pid)"), .init("name", incarnation.name),
-            .init("state", isDraining || parked != nil ? "draining" : "ready"), .init("weight", "\(configuration.worker.weight)"),
+            .init("supervisor", configuration.worker.supervisor), .init("state", isDraining || parked != nil ? "draining" : "ready"),
+            .init("weight", "\(configuration.worker.weight)"),
             .init("load", "\(placement.load)"), .init("version", ProcessInformation.version), .init("redis_client_id", redisClientID),
             .init("started_at", "\(startedAtMilliseconds)"), .init("deadman", deadman.isOn ? "on" : "off"), .init("feeds", feedsText),
         ]

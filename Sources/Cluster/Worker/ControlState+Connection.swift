@@ -1,4 +1,5 @@
 import Coordination
+import Ingest
 import Logging
 import NIOCore
 import RedisClient
@@ -34,7 +35,18 @@ extension ControlState {
         var command = ByteBufferAllocator().buffer(capacity: 256)
         RedisCommandEncoder.append(arguments, to: &command)
         connection.write([command], timeout: timeout, completion: completion)
-        connection.flush()
+        flushSoon()
+    }
+
+    /// One write for all that is sent in this turn of the loop: a beat alone asks for a dozen things.
+    private func flushSoon() {
+        guard !isFlushing else { return }
+        isFlushing = true
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute {
+            loopBound.value.isFlushing = false
+            loopBound.value.connection?.flush()
+        }
     }
 
     private func reloadLibrary() {
@@ -70,15 +82,19 @@ extension ControlState {
             connectFailures = 0
             connection = fresh
             connectionNumber += 1
+            journal?.add(.link, [("which", .text("control")), ("up", .flag(true))])
             let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
             let number = connectionNumber
             fresh.closeFuture.whenComplete { _ in loopBound.value.lost(number) }
             send(["CLIENT", "NO-EVICT", "on"]) { _ in }
             send(["CLIENT", "ID"]) { [self] in redisClientID = (try? $0.get().string) ?? "" }
             send(["INFO", "server"]) { [self] result in
-                guard case .success(let value) = result, let runID = RedisServerInfo(value.string ?? "").runID else { return }
+                guard case .success(let value) = result else { return }
+                let info = RedisServerInfo(value.string ?? "")
+                guard let runID = info.runID else { return }
                 serverRunID = runID
-                perform(keeper.connected(now: .now()))
+                if server?.runID != runID { server = FeedMachine.Server(runID: runID, since: .now()) }
+                perform(keeper.connected(now: .now(), isOneServer: info["redis_mode"] == "standalone"))
                 beat()
                 observe(Array(feeds.keys))
             }
@@ -99,6 +115,7 @@ extension ControlState {
     private func lost(_ number: Int) {
         guard number == connectionNumber, connection != nil else { return }
         connection = nil
+        journal?.add(.link, [("which", .text("control")), ("up", .flag(false))])
         perform(keeper.connectionLost(now: .now()))
         guard !isStopped else { return }
         for feed in feeds.values { feed.post(.controlLost) }
@@ -112,6 +129,7 @@ extension ControlState {
     }
 
     private func outageProved(sentAt: LocalTime) {
+        journal?.add(.outage, [("sent", .number(sentAt.nanoseconds))])
         perform(keeper.outageProof(sentAt: sentAt, now: .now()))
         for feed in feeds.values { feed.post(.outageProved(sentAt: sentAt)) }
     }

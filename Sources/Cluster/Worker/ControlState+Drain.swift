@@ -9,6 +9,7 @@ extension ControlState {
     func drain(reason: String) {
         guard !isDraining else { return }
         isDraining = true
+        journal?.add(.draining)
         perform(handovers.cancel())
         perform(placement.drain(now: .now()))
         for handle in feeds.values { handle.post(.stop(reason: reason, preferred: nil)) }
@@ -17,6 +18,7 @@ extension ControlState {
     }
 
     func finished(_ feed: FeedName) {
+        journal?.add(.finished, feed: feed)
         feeds[feed]?.run { $0.shutDown() }
         feeds[feed] = nil
         statuses[feed] = nil

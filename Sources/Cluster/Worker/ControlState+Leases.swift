@@ -10,7 +10,9 @@ extension ControlState {
         guard let handle = feeds[feed] else { return }
         perform(keeper.hold(handle.keys, token: token, sentAt: sentAt, now: .now()))
         perform(placement.took(feed, now: .now()))
+        noteGrant(feed, token, sentAt: sentAt)
         heldChanged(held.union([feed]))
+        readSubscriptions([feed])
         invitations[feed] = nil
         // Granted while we were told to give everything up.
         if let parked {
@@ -44,7 +46,7 @@ extension ControlState {
 
     func saw(_ feed: FeedName, epoch: Int) {
         guard floors.raise(feed, to: epoch) else { return }
-        do { try floorStore.store(floors) } catch { logger.warning("Epoch floors could not be stored", error: error) }
+        floorWriter.write(floors)
     }
 
     func perform(_ actions: [RenewalKeeper.Action]) {
@@ -53,7 +55,9 @@ extension ControlState {
             case .armDeadman(let at): setDeadman(at)
             case .disarmDeadman: setDeadman(nil)
             case .renew(let batch): renew(batch)
-            case .event(let event): heard(event)
+            case .event(let event):
+                note(event)
+                heard(event)
             case .wake(let at):
                 keeperWake?.cancel()
                 let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -77,6 +81,8 @@ extension ControlState {
     }
 
     private func renew(_ batch: RenewalKeeper.Batch) {
+        journal?.add(
+            .renewal, [("sent", .number(batch.sentAt.nanoseconds)), ("leases", .number(Int64(batch.call.leases.count)))])
         call(batch.call, timeout: configuration.lease.renewTimeout) { [self] result in
             let now = LocalTime.now()
             switch result {
@@ -106,6 +112,7 @@ extension ControlState {
     }
 
     private func setDeadman(_ at: LocalTime?) {
+        if deadman.isOn { journal?.add(.deadman, [("at", .number(at?.nanoseconds ?? 0))]) }
         do throws(CoordinationError) {
             if let at { try deadman.arm(at: at) } else { try deadman.disarm() }
         } catch {

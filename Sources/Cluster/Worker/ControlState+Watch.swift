@@ -28,7 +28,7 @@ extension ControlState {
                 guard case .success(let records) = result, number == connectionNumber else { return }
                 for (handle, record) in zip(part, records) {
                     if let epoch = record?.epoch { saw(handle.feed, epoch: epoch) }
-                    handle.post(.observed(record, connection: number))
+                    handle.post(.observed(record, connection: number, server: server))
                 }
             }
         }
@@ -46,6 +46,7 @@ extension ControlState {
         guard number == connectionNumber, connection != nil, placement.reserve(feed, isInvited: isInvited(feed)) else {
             return handle.post(.acquireFailed)
         }
+        noteLoad(feed, at: "claim")
         let policy = configuration.settings(of: feed.exchange)
         let mode: AcquireCall.Mode =
             switch acquisition.mode {

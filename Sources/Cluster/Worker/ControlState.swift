@@ -17,7 +17,8 @@ final class ControlState {
     let makeFeed: (ControlState, FeedName, CatalogueEntry) -> FeedHandle?
     /// Hears which feeds are held, for the status pipe.
     let onHeldChanged: ([FeedName]) -> Void
-    let floorStore: EpochFloorStore
+    let floorWriter: EpochFloorWriter
+    let journal: WorkerJournal?
     var floors: EpochFloors
     var feeds: [FeedName: FeedHandle] = [:]
     var statuses: [FeedName: FeedStatus] = [:]
@@ -29,8 +30,11 @@ final class ControlState {
     var connection: RedisConnection?
     var connectionNumber = 0
     var serverRunID = ""
+    /// The server process behind the connection, and since when it is known.
+    var server: FeedMachine.Server?
     var redisClientID = ""
     var connectFailures = 0
+    var isFlushing = false
     var isConnecting = false
     var subscriber: RedisConnection?
     var subscribedGroups: Set<String> = []
@@ -48,7 +52,10 @@ final class ControlState {
     var lastAdmitted: [String: Int64] = [:]
     var redisNow: Int64 = 0
     var catalogue: [FeedName: CatalogueEntry] = [:]
+    var memory = CatalogueMemory()
     var subscriptionVersions: [FeedName: Int] = [:]
+    /// The desired subscriptions as they were read last.
+    var desiredTexts: [FeedName: String] = [:]
     var isDraining = false
     /// Of the data set; empty before the first beat.
     var generation = ""
@@ -79,7 +86,7 @@ final class ControlState {
 
     init(
         configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
-        floorStore: EpochFloorStore,
+        floorWriter: EpochFloorWriter, journal: WorkerJournal? = nil,
         on eventLoop: any EventLoop, logger: Logger, makeFeed: @escaping (ControlState, FeedName, CatalogueEntry) -> FeedHandle?,
         onHeldChanged: @escaping ([FeedName]) -> Void
     ) {
@@ -87,7 +94,8 @@ final class ControlState {
         self.incarnation = incarnation
         self.dead = previous.map { [$0] } ?? []
         self.floors = floors
-        self.floorStore = floorStore
+        self.floorWriter = floorWriter
+        self.journal = journal
         self.eventLoop = eventLoop
         self.logger = logger
         self.makeFeed = makeFeed
@@ -99,11 +107,14 @@ final class ControlState {
         self.startedAtMilliseconds = WallClock.nanoseconds() / 1_000_000
     }
 
+    static let beatMilliseconds: Int64 = 1000
+
     func start() {
+        noteStart()
         connect()
         let timing = configuration.lease
         repeats(every: timing.observeEvery) { $0.observeTick() }
-        repeats(every: .seconds(1)) { $0.beat() }
+        repeats(every: .milliseconds(Self.beatMilliseconds)) { $0.beat() }
     }
 
     private func repeats(every interval: Duration, _ action: @escaping @Sendable (ControlState) -> Void) {
@@ -115,8 +126,10 @@ final class ControlState {
 
     func stop() {
         isStopped = true
+        journal?.add(.stop)
         for timer in timers { timer.cancel() }
         subscriber?.close()
+        connection?.flush()
         connection?.close()
     }
 }

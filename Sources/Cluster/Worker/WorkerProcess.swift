@@ -45,12 +45,21 @@ public struct WorkerProcess: Sendable {
             throw ClusterError(.inUse, error.description)
         }
         try await WorkerPreflight.checkRedis(configuration, logger: logger)
+        let journal: WorkerJournal?
+        do throws(WorkerJournalError) {
+            journal = try configuration.history.map { path throws(WorkerJournalError) in
+                try WorkerJournal(directory: path, incarnation: incarnation)
+            }
+        } catch {
+            throw ClusterError(.configuration, "history: \(error)")
+        }
         try await Self.wantConfigured(configuration)
 
         var logger = logger
         logger[metadataKey: "worker.id"] = "\(incarnation)"
         let pipe = StatusPipe()
         pipe.write("incarnation \(incarnation)")
+        let writer = EpochFloorWriter(store, logger: logger)
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let dataLoop = dataGroup.next()
@@ -58,7 +67,7 @@ public struct WorkerProcess: Sendable {
         let link = try await dataLoop.submit { [logger] in
             let link = RedisLink(
                 endpoint: configuration.redis.endpoint, name: "colony:data:\(incarnation)", reconnectCap: configuration.redis.reconnectCap,
-                on: dataLoop, logger: logger)
+                on: dataLoop, journal: journal, logger: logger)
             link.start()
             return NIOLoopBound(link, eventLoop: dataLoop)
         }.get()
@@ -67,8 +76,8 @@ public struct WorkerProcess: Sendable {
             let plane = Mutex<ControlPlane?>(nil)
             let box = PlaneBox()
             let state = ControlState(
-                configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorStore: store,
-                on: controlLoop, logger: logger,
+                configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorWriter: writer,
+                journal: journal, on: controlLoop, logger: logger,
                 makeFeed: { state, feed, entry in
                     WorkerProcess.makeFeed(feed, entry, state, box.plane, link, dataLoop)
                 },
@@ -92,6 +101,9 @@ public struct WorkerProcess: Sendable {
         dataLoop.execute { link.value.close() }
         try? await controlGroup.shutdownGracefully()
         try? await dataGroup.shutdownGracefully()
+        await writer.close()
+        await journal?.close()
+        if let failure = journal?.failure { logger.warning("The journal has a hole", metadata: ["reason": "\(failure)"]) }
         withExtendedLifetime(lock) {}
     }
 
@@ -145,11 +157,12 @@ public struct WorkerProcess: Sendable {
         let floor = state.floors[feed]
         let logger = state.logger
         let progress = FeedProgress()
+        let journal = state.journal
         let runner = FeedRunnerBox(dataLoop)
         dataLoop.execute {
             let made = FeedRunner(
                 configuration: configuration, incarnation: incarnation, floor: floor, progress: progress, link: link.value, control: plane,
-                logger: logger)
+                journal: journal, logger: logger)
             runner.set(made)
             made.start()
         }

@@ -30,10 +30,12 @@ extension FeedRunner {
             control.socketClosed(feed)
         case .startPublishing(let epoch, let lastMilliseconds, let redisNow):
             saw(epoch)
+            note(.begun, [("socket", .number(Int64(generation))), ("epoch", .number(Int64(epoch)))])
             clockRead(redisMilliseconds: redisNow, at: .now())
             publisher.begin(Token(incarnation: incarnation, epoch: epoch), lastMilliseconds: lastMilliseconds)
         case .renumber(let epoch, let lastMilliseconds, let redisNow):
             saw(epoch)
+            note(.resumed, [("socket", .number(Int64(generation))), ("epoch", .number(Int64(epoch)))])
             clockRead(redisMilliseconds: redisNow, at: .now())
             publisher.renumber(Token(incarnation: incarnation, epoch: epoch), lastMilliseconds: lastMilliseconds)
         case .pauseReading:
@@ -46,6 +48,7 @@ extension FeedRunner {
         case .rewind(let next): publisher.rewind(to: next)
         case .dropBuffer(let reason):
             let dropped = publisher.drop()
+            note(.dropped, [("packets", .number(Int64(dropped))), ("reason", .text(reason))])
             if dropped > 0 { logger.warning("Unpublished packets dropped", metadata: ["packets": "\(dropped)", "reason": "\(reason)"]) }
         // Whoever takes the runner down must not do so under a websocket that is being closed.
         case .finished: whenClosed { [self] in control.finished(feed) }
@@ -65,7 +68,11 @@ extension FeedRunner {
         let pace = policy.pace.wholeMilliseconds
         switch call {
         case .gate(let token):
-            send(id, GateCall(feed: keys, token: token, paceMilliseconds: pace)) { .gate($0) }
+            let sentAt = LocalTime.now()
+            send(id, GateCall(feed: keys, token: token, paceMilliseconds: pace)) { [self] reply in
+                notePending(reply, sentAt: sentAt)
+                return .gate(reply)
+            }
         case .retry(let token, let wait):
             send(id, RetryCall(feed: keys, token: token, waitMilliseconds: wait.wholeMilliseconds)) { .retry($0) }
         case .begin(let token, let jump):
@@ -87,6 +94,7 @@ extension FeedRunner {
             ) { .resume($0) }
         case .disconnect(let token, let hard, let delay, let reason):
             publisher.afterSending { [self] in
+                let sentAt = LocalTime.now()
                 send(
                     id,
                     DisconnectCall(
@@ -95,6 +103,7 @@ extension FeedRunner {
                         paceMilliseconds: pace, reason: reason)
                 ) { [self] reply in
                     if case .ended(.due, _) = reply { admittedAt = .now() }
+                    notePending(reply, sentAt: sentAt, reason: reason)
                     return .disconnect(reply)
                 }
             }
@@ -108,7 +117,8 @@ extension FeedRunner {
                         ReleaseCall(
                             feed: keys, proof: .clean(token), reason: reason, delayMilliseconds: delay.wholeMilliseconds,
                             connectMilliseconds: connect.wholeMilliseconds, paceMilliseconds: pace,
-                            quarantineMilliseconds: policy.quarantine.wholeMilliseconds, preferred: preferred)
+                            quarantineMilliseconds: policy.quarantine.wholeMilliseconds, preferred: preferred,
+                            first: publisher.machine.nextSequence)
                     ) { .release($0) }
                 }
             }

@@ -9,11 +9,16 @@ extension FeedRunner: RedisLinkUser {
 }
 
 extension FeedRunner: PublisherOwner {
-    package func publishFenced() { handle(.publishFenced) }
+    package func publishFenced() {
+        note(.fenced, [("self", .flag(false))])
+        handle(.publishFenced)
+    }
+    package func publishEnded() { handle(.publishEnded) }
     package func publishDisordered(topMilliseconds: Int64) { handle(.publishDisordered(topMilliseconds: topMilliseconds)) }
 
     package func publishPressure(isHigh: Bool) {
         isPausedByPressure = isHigh
+        note(.pressure, [("high", .flag(isHigh))])
         path?.readingPaused(isHigh)
         applyReading()
     }
@@ -29,7 +34,10 @@ extension FeedRunner: FeedPathOwner {
         if configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
     }
 
-    package func receivedData() { handle(.dataReceived) }
+    package func receivedData() {
+        handle(.dataReceived)
+        if !subscriptions.namesStreams { perform(subscriptions.firstUnnamedData(generation: generation, now: .now())) }
+    }
 
     package func received(firstOf topic: Topic) {
         perform(subscriptions.firstData(topic, generation: generation, now: .now()))
@@ -65,6 +73,7 @@ extension FeedRunner: FeedPathOwner {
     package func closed(_ reason: WebSocketCloseReason, on path: FeedPath) {
         if path === closing {
             closing = nil
+            noteEnd(.closed, of: path, reason: "\(reason)")
             if socket == nil, attempt == nil { control.socketClosed(configuration.feed) }
             let due = afterClose
             afterClose.removeAll()
@@ -74,6 +83,7 @@ extension FeedRunner: FeedPathOwner {
         guard path === self.path else { return }
         let text = "\(reason)"
         self.reason = text
+        noteEnd(.closed, of: path, reason: text)
         logger.warning(
             "Websocket ended", metadata: ["reason": "\(text)", "last.sent": "\(lastSent)", "last.received": "\(path.lastReceived)"])
         forgetConnection()

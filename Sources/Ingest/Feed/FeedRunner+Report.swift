@@ -8,6 +8,7 @@ import WebSocketClient
 /// The log.
 extension FeedRunner {
     func log(_ report: FeedMachine.Report) {
+        note(report)
         switch report {
         case .acquired(let epoch, _, let wait):
             logger.info("Lease acquired", metadata: ["lease.epoch": "\(epoch)", "connect.in_ms": "\(wait)"])
@@ -20,6 +21,8 @@ extension FeedRunner {
         case .cooling(let milliseconds): logger.info("Cooling down", metadata: ["retry.in_ms": "\(milliseconds)"])
         case .attemptFailed(let count, let wait):
             logger.info("Next attempt", metadata: ["attempts": "\(count)", "retry.in_ms": "\(wait.wholeMilliseconds)"])
+        case .claimHeldBack: logger.notice("Record may be older than the last one; watched before it is claimed")
+        case .regained: logger.notice("Lease found still held after its deadline")
         case .epochsExhausted: logger.critical("No epoch numbers are left; give the feed a new name")
         }
     }

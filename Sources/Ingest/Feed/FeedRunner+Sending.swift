@@ -15,6 +15,7 @@ extension FeedRunner {
                 path?.prepare(&request)
                 transmit(request.message)
             case .changed(let topic, let state):
+                note(.subscription, [("topic", .text("\(topic)")), ("state", .text("\(state)"))])
                 logger.info("Subscription", metadata: ["topic": "\(topic)", "state": "\(state)"])
             case .wake(let at):
                 subscriptionWake?.cancel()

@@ -9,6 +9,7 @@ import WebSocketClient
 extension FeedRunner {
     func dial() {
         generation += 1
+        note(.dial, [("socket", .number(Int64(generation)))])
         control.socketOpening(configuration.feed)
         urlTopics = subscriptions.connectionTopics
         if let warm = takeWarm() { return open(url: warm.url, pingInterval: warm.pingInterval, over: warm.attempt) }
@@ -44,6 +45,7 @@ extension FeedRunner {
             logger.warning("Certificates of the exchange are not verified (tls.insecure)", metadata: ["url": "\(url)"])
         }
         let path = FeedPath(configuration: configuration, publisher: publisher, clockOffset: clockOffset, owner: self)
+        path.number = generation
         let profile = configuration.dialect.profile
         let generation = generation
         let opened = { [self] (result: Result<WebSocketConnection, WebSocketConnectError>) in
@@ -62,6 +64,7 @@ extension FeedRunner {
                 keepAlive = KeepAlive(
                     heartbeat: profile.heartbeat, style: configuration.heartbeatStyle, pingInterval: pingInterval,
                     firstDataWithin: configuration.firstDataWithin, maxAge: profile.limits.maxAge, openedAt: .now(), random: random.next())
+                noteOpened(socket)
                 logger.info("Websocket open", metadata: ["peer": "\(socket.upgrade.peer)", "url": "\(url)"])
                 handle(.dialed)
             // The exchange may have given up a connection that said nothing for so long: once more, from the start.
@@ -79,6 +82,7 @@ extension FeedRunner {
 
     private func dialFailed(_ description: String, retryAfter: Duration?) {
         reason = description
+        note(.dialFailed, [("reason", .text(description))])
         control.socketClosed(configuration.feed)
         logger.warning("Connection attempt failed", metadata: ["reason": "\(description)"])
         handle(.dialFailed(retryAfter: retryAfter))
@@ -106,6 +110,7 @@ extension FeedRunner {
         self.reason = reason
         path.isActive = false
         closing = path
+        noteEnd(.closing, of: path, reason: reason)
         forgetConnection()
         socket.isReading = true
         socket.close(code: 1000, text: "", within: within)

@@ -16,6 +16,7 @@ package final class FeedRunner {
     let logger: Logger
     let control: any FeedControl
     let incarnation: Incarnation
+    let journal: WorkerJournal?
     var random = SystemRandomNumberGenerator()
     var machine: FeedMachine
     var publisher: Publisher!
@@ -59,8 +60,9 @@ package final class FeedRunner {
 
     package init(
         configuration: FeedConfiguration, incarnation: Incarnation, floor: Int, progress: FeedProgress, link: RedisLink,
-        control: any FeedControl, logger: Logger
+        control: any FeedControl, journal: WorkerJournal? = nil, logger: Logger
     ) {
+        self.journal = journal
         self.configuration = configuration
         self.incarnation = incarnation
         self.link = link
@@ -81,10 +83,17 @@ package final class FeedRunner {
             topic.map { channelMaxlen[$0.channel] ?? maxlen } ?? controlMaxlen
         }
         self.publisher = Publisher(
-            keys: configuration.keys, table: table, limits: configuration.publish, link: link, owner: self, logger: logger)
+            keys: configuration.keys, table: table, limits: configuration.publish, link: link, owner: self, journal: journal, logger: logger
+        )
     }
 
     package func start() {
+        note(
+            .feed,
+            [
+                ("exchange", .text(configuration.feed.exchange)), ("group", .text(configuration.keys.group)),
+                ("pace_ms", .number(configuration.policy.pace.wholeMilliseconds)), ("routing", .text("\(configuration.routing)")),
+            ])
         publisher.start()
         link.add(self)
         progress.lastTick = LocalTime.now().nanoseconds
@@ -130,7 +139,9 @@ package final class FeedRunner {
         isHandling = true
         while !events.isEmpty {
             let next = events.removeFirst()
+            let before = machine.phase
             let actions = machine.handle(next, now: .now(), random: &random)
+            if journal != nil, machine.phase != before { notePhase(from: before) }
             for action in actions { perform(action) }
         }
         isHandling = false
@@ -165,8 +176,9 @@ package final class FeedRunner {
         // What is not read cannot be missed.
         if sweeps % 4 == 0, !isPausedByPressure {
             perform(
-                subscriptions.sweep(generation: generation, now: now) { topic in
-                    path.lastReceived(topic).map { LocalTime(nanoseconds: $0) }
+                subscriptions.sweep(generation: generation, now: now) { [namesStreams = subscriptions.namesStreams] topic in
+                    let last = namesStreams ? path.lastReceived(topic) : path.lastData > 0 ? path.lastData : nil
+                    return last.map { LocalTime(nanoseconds: $0) }
                 })
         }
         if sweeps % 40 == 0 { trim(now) }

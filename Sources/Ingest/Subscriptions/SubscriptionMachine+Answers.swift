@@ -34,6 +34,16 @@ extension SubscriptionMachine {
         return finish(now: now)
     }
 
+    /// The first packet on the connection, from an exchange whose packets do not tell their stream: whatever has been sent is taken to be received.
+    public mutating func firstUnnamedData(generation: Int, now: LocalTime) -> [Action] {
+        guard open?.generation == generation else { return [] }
+        for topic in connectionTopics where entries[topic]?.phase.isOnConnection == true {
+            setPhase(topic, .receiving)
+            entries[topic]?.lastData = now
+        }
+        return finish(now: now)
+    }
+
     /// Looks at every stream: learns its rhythm and finds those that fell silent. To be called about once a second.
     ///
     /// `lastData` gives the receipt time of the stream's last packet on this connection, nil if there was none. Only data count, no
@@ -42,7 +52,8 @@ extension SubscriptionMachine {
         guard open?.generation == generation else { return [] }
         var stale: [Topic] = []
         for topic in connectionTopics {
-            guard var entry = entries[topic] else { continue }
+            // Data that name no stream are not of one that was not asked for.
+            guard var entry = entries[topic], namesStreams || entry.phase.isOnConnection else { continue }
             if let last = lastData(topic), entry.lastData.map({ last > $0 }) ?? true {
                 if let previous = entry.lastData {
                     entry.rhythm.learn(last - previous, floor: settings.staleFloor, factor: settings.staleFactor)

@@ -24,6 +24,8 @@ public struct SubscriptionMachine: Sendable {
     }
 
     let dialect: any Dialect
+    /// The dialect's: packets tell their stream.
+    public let namesStreams: Bool
     let settings: SubscriptionSettings
     /// By canonical topic. Changed through `add`, `remove` and `setPhase` only, where the phase is concerned.
     var entries: [Topic: Entry] = [:]
@@ -48,6 +50,7 @@ public struct SubscriptionMachine: Sendable {
     public init(dialect: any Dialect, settings: SubscriptionSettings) {
         let limits = dialect.profile.limits
         self.dialect = dialect
+        self.namesStreams = dialect.profile.namesStreams
         self.settings = settings
         self.pacer = MessagePacer(limit: limits.messages, window: limits.messageWindow, reserved: settings.reservedMessages)
     }

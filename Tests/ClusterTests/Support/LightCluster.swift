@@ -77,3 +77,27 @@ func withLightCluster(
         try await simulator.stop()
     }
 }
+
+/// Runs `body` beside one worker process on a private Redis, for which `settings` (lines of YAML) say where the exchange is.
+func withSingleWorker(
+    exchange: String, topics: [String], settings: [String], _ body: (ChildProcess, ClusterClient) async throws -> Void
+) async throws {
+    try await withRedis { redis in
+        let directory = try OrphanGuard.shared.makeDirectory("single")
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let file = "\(directory)/colony.yaml"
+        var lines = [
+            "redis:", "  url: \"unix:\(redis.socketPath)\"", "worker:", "  name: single", "  state_directory: \"\(directory)/state\"",
+            "placement:", "  settle: 0s", "exchange:", "  connect_delay: 0s", "exchanges:", "  \(exchange):",
+        ]
+        lines += settings.map { "    \($0)" } + ["    topics:"] + topics.map { "      - \"\($0)\"" }
+        try (lines.joined(separator: "\n") + "\n").write(toFile: file, atomically: true, encoding: .utf8)
+        let worker = try await ColonyProgram.spawn(["worker", "--single", "--config", file])
+        defer { worker.signal(SIGKILL) }
+        let client = try await ClusterClient.connect(try ConfigurationLoader(file: file, environment: [:]).load().configuration)
+        defer { client.close() }
+        try await body(worker, client)
+        worker.signal(SIGTERM)
+        _ = try await worker.waitForExit()
+    }
+}

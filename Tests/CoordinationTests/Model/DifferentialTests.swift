@@ -232,7 +232,8 @@ struct RandomCaller {
         ReleaseCall(
             feed: feed, proof: random.chance(50) ? .clean(token(record)) : .dead(worker(record)), reason: "drain",
             delayMilliseconds: wait(), connectMilliseconds: wait(), paceMilliseconds: pace(),
-            quarantineMilliseconds: random.chance(50) ? 0 : 20_000, preferred: random.chance(50) ? "b" : nil
+            quarantineMilliseconds: random.chance(50) ? 0 : 20_000, preferred: random.chance(50) ? "b" : nil,
+            first: random.chance(50) ? cursor(record) : nil
         ).arguments()
     }
 
@@ -259,7 +260,7 @@ struct RandomCaller {
 
     private mutating func request() -> [RedisArgument] {
         let fields = (0..<random.number(1...3)).map { _ in
-            RequestCall.Field("move:e\(random.number(0...3))", random.chance(30) ? "" : "{\"id\":\"\(number)\"}")
+            RequestCall.Field("move:e\(random.number(0...3))", random.chance(30) ? "" : "{\"id\":\"\(random.number(0...999))\"}")
         }
         return RequestCall(namespace: keys, fields: fields).arguments()
     }

@@ -46,7 +46,8 @@ import Testing
 
     /// Runs `body` beside a client of `exchange` whose clock of heartbeats runs `factor` times as long.
     private func withClient(
-        of exchange: String, channel: String = "trade", factor: Double = 1, change: (inout DirectConfiguration) -> Void = { _ in },
+        of exchange: String, factor: Double = 1, firstDataWithin: Duration = .seconds(60), subscriptions: SubscriptionSettings? = nil,
+        isMute: Bool = false,
         _ body: (ExchangeSimulator, Listener) async throws -> Void
     ) async throws {
         var simulation = SimulatorConfiguration()
@@ -57,11 +58,12 @@ import Testing
         let simulator = try await ExchangeSimulator.start(simulation)
         var dialect = try Exchanges.dialect(exchange)
         dialect.profile.url = try simulator.url(exchange)
-        let topic = try dialect.canonical(Topic(channel: channel, symbol: dialect.profile.exampleSymbol))
-        var configuration = DirectConfiguration(dialect: dialect)
+        let topic = try dialect.canonical(Topic(channel: "trade", symbol: dialect.profile.exampleSymbol))
+        var configuration = DirectConfiguration(dialect: isMute ? MutePing(base: dialect) : dialect)
         configuration.heartbeatFactor = factor
         configuration.tick = .milliseconds(20)
-        change(&configuration)
+        configuration.firstDataWithin = firstDataWithin
+        if let subscriptions { configuration.subscriptions = subscriptions }
         let listener = Listener()
         let box = NIOLoopBoundBox.makeEmptyBox(valueType: DirectFeed.self, eventLoop: Self.loop)
         try await Self.loop.submit { [configuration] in
@@ -98,7 +100,7 @@ import Testing
     @Test(.timeLimit(.minutes(2)))
     func `an exchange that leaves heartbeats unanswered is dead though data come`() async throws {
         // Data go on: only the answer is missing.
-        try await withClient(of: "deribit", change: { $0.dialect = MutePing(base: $0.dialect) }) { _, client in
+        try await withClient(of: "deribit", isMute: true) { _, client in
             #expect(await client.reason()?.hasPrefix("heartbeat not answered for ") == true)
         }
     }
@@ -106,7 +108,7 @@ import Testing
     @Test(.timeLimit(.minutes(2)))
     func `acknowledgements without data are told apart from no acknowledgement at all`() async throws {
         for (exchange, expected) in [("binance", "though 1 subscriptions were acknowledged"), ("coincheck", "no acknowledgement")] {
-            try await withClient(of: exchange, change: { $0.firstDataWithin = .milliseconds(800) }) { simulator, client in
+            try await withClient(of: exchange, firstDataWithin: .milliseconds(800)) { simulator, client in
                 try simulator.inject(.withoutData)
                 let reasons = [await client.reason(), await client.reason()].compactMap(\.self)
                 #expect(reasons.contains { $0.hasPrefix("no data within ") && $0.contains(expected) }, "\(exchange): \(reasons)")
@@ -117,7 +119,7 @@ import Testing
     @Test(.timeLimit(.minutes(2)), arguments: ["binance", "coincheck"])
     func `data that stop while heartbeats go on are noticed in the stream's own rhythm`(exchange: String) async throws {
         let settings = SubscriptionSettings(staleFloor: .milliseconds(600), staleFactor: 4)
-        try await withClient(of: exchange, factor: 0.05, change: { $0.subscriptions = settings }) { simulator, client in
+        try await withClient(of: exchange, factor: 0.05, subscriptions: settings) { simulator, client in
             // Long enough for the stream to have a rhythm.
             await client.receive(150)
             try simulator.inject(.withoutData)

@@ -88,6 +88,22 @@ import Testing
         #expect(machine.sweep(generation: 1, now: at(500)) { _ in at(400) }.states == ["trade A receiving"])
         #expect(machine.sweep(generation: 7, now: at(600)) { _ in at(550) } == [])
     }
+
+    @Test func `data that name no stream confirm what was sent, and nothing is sent a second time`() {
+        var dialect = PlainDialect(topicsPerMessage: 1, messages: 2)
+        dialect.profile.namesStreams = false
+        var machine = SubscriptionMachine(dialect: dialect, settings: settings)
+        _ = machine.desire([trade("A"), trade("B")], version: 1, now: at(0))
+        // One message is left to heartbeats: only the first request goes out.
+        _ = machine.connected(generation: 1, urlTopics: [], now: at(0))
+        #expect(machine.firstUnnamedData(generation: 1, now: at(10)).states == ["trade A receiving"])
+        #expect(machine.subscriptions.map(\.state) == [.receiving, .pending])
+        // The second has its turn, and the next data are taken to be its own as well.
+        _ = machine.woken(now: at(1000))
+        #expect(machine.sweep(generation: 1, now: at(1500)) { _ in at(1400) }.states == ["trade B receiving"])
+        #expect(machine.woken(now: at(100_000)).texts == [])
+        #expect(machine.firstUnnamedData(generation: 2, now: at(100_001)) == [])
+    }
 }
 
 /// When not a stream but the connection is to blame.
