@@ -33,6 +33,8 @@ let package = Package(
         .executable(name: "colony", targets: ["colony"]),
         .library(name: "ColonyStreams", targets: ["ColonyStreams"]),
         .library(name: "ColonyExchanges", targets: ["ColonyExchanges"]),
+        // Following an exchange from one process, without a cluster.
+        .library(name: "ColonyDirect", targets: ["Ingest"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),

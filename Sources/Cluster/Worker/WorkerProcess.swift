@@ -114,7 +114,7 @@ public struct WorkerProcess: Sendable {
 
     /// Enters the exchanges whose topics the configuration names, so that a worker alone is a working system.
     private static func wantConfigured(_ configuration: ColonyConfiguration) async throws {
-        let wanting = configuration.exchanges.filter { !$0.value.topics.isEmpty }
+        let wanting = configuration.exchanges.filter { !$0.value.topics.isEmpty && $0.value.isProducer }
         guard !wanting.isEmpty else { return }
         let client = try await ClusterClient.connect(configuration)
         defer { client.close() }

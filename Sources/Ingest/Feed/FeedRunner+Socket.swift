@@ -103,7 +103,7 @@ extension FeedRunner {
     func subscribe() {
         guard subscriptionsGeneration != generation else { return }
         subscriptionsGeneration = generation
-        perform(subscriptions.connected(generation: generation, urlTopics: urlTopics, now: .now()))
+        whenReady { [self] in perform(subscriptions.connected(generation: generation, urlTopics: urlTopics, now: .now())) }
     }
 
     /// Gives the connection up; what still arrives on it is nobody's, unless it `keepsReceiving`: then what the exchange sends until it has answered our close frame is published all the same. In a planned handover that is

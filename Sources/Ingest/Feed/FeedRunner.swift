@@ -35,6 +35,9 @@ package final class FeedRunner {
     var generation = 0
     var urlTopics: [Topic] = []
     var subscriptionsGeneration = 0
+    /// The REST service is being asked whether it is up; subscriptions wait for it.
+    var readyProbe: WebSocketConnectAttempt?
+    var isReady = true
     /// Redis' clock minus the local one, nanoseconds, as of the last reply that told the time.
     var clockOffset: Int64 = 0
     /// Highest epoch seen in any reply.
@@ -108,6 +111,7 @@ package final class FeedRunner {
         dropWarm()
         generation += 1
         attempt?.cancel()
+        readyProbe?.cancel()
         path?.isActive = false
         socket?.abort()
         publisher.stop()
@@ -173,7 +177,8 @@ package final class FeedRunner {
         progress.unansweredSince = publisher.unansweredSince
         guard let path, machine.phase == .live || machine.phase == .resuming else { return }
         sweeps += 1
-        if sweeps % 4 == 0 {
+        // What is not read cannot be missed.
+        if sweeps % 4 == 0, !isPausedByPressure {
             perform(
                 subscriptions.sweep(generation: generation, now: now) { [namesStreams = subscriptions.namesStreams] topic in
                     let last = namesStreams ? path.lastReceived(topic) : path.lastData > 0 ? path.lastData : nil
@@ -181,12 +186,11 @@ package final class FeedRunner {
                 })
         }
         if sweeps % 40 == 0 { trim(now) }
-        // What is not read cannot be missed.
         guard !isPausedByPressure, var keepAlive else { return }
         let verdict = keepAlive.check(
             now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame),
             lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
-            expectsData: !subscriptions.connectionTopics.isEmpty)
+            expectsData: isReady && !subscriptions.connectionTopics.isEmpty, acknowledged: subscriptions.acknowledgedCount)
         self.keepAlive = keepAlive
         switch verdict {
         case .alive: break
