@@ -6,7 +6,10 @@ import NIOCore
 /// to send when (section 10 of the coordination contract). No clock, socket or task: local time comes in as nanoseconds.
 public struct PublishMachine {
     public struct Limits: Sendable {
-        /// While something is in flight a batch is gathered up to this,
+        /// With fewer batches in flight a packet is sent at once. One would be enough to batch by round trip; the second spares the packet that
+        /// comes in the middle of one half of it, at rates where round trips are no shorter than the time between packets.
+        public var atOnceBatches = 2
+        /// With more a batch is gathered up to this,
         public var gatherPackets = 64
         public var gatherBytes = 64 << 10
         /// or for so long.
@@ -266,7 +269,7 @@ public struct PublishMachine {
             guard let batch = open, inFlight < limits.inFlightBatches else { return nil }
             let isFull = batch.count >= limits.gatherPackets || batch.bytes >= limits.gatherBytes
             let isOld = now - batch.startedAt >= limits.gatherTime.wholeNanoseconds
-            guard inFlight == 0 || isFull || isOld || flush else { return nil }
+            guard inFlight < limits.atOnceBatches || isFull || isOld || flush else { return nil }
             seal(now)
             guard acknowledged + inFlight < entries.count else { return nil }
         }

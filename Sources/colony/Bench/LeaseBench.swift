@@ -147,6 +147,7 @@ final class LeaseLoad {
     private var turn = 0
     private var redisNow: Int64 = 0
     private var isStopped = false
+    private var beats = 0
     private let report: String
 
     init(
@@ -261,8 +262,12 @@ final class LeaseLoad {
             redisNow = value.array?.last?.integer ?? 0
         }
         read(["ZRANGEBYSCORE", .string(keys.beats), "0", "\(redisNow - 2000)", "LIMIT", "0", "256"])
-        for feed in held { read(["HGET", .string(feed.subscriptions), "version"]) }
-        for group in Set(held.map(\.group)) { read(["HGET", .string(keys.disconnects(group: group)), "last_admitted"]) }
+        beats += 1
+        if beats % 2 == 0 {
+            for feed in held { read(["HGET", .string(feed.subscriptions), "version"]) }
+        } else {
+            for group in Set(held.map(\.group)) { read(["HGET", .string(keys.disconnects(group: group)), "last_admitted"]) }
+        }
         read(["HGET", .string(keys.meta), "requests_version"])
         connection.flush()
     }
