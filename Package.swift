@@ -181,6 +181,7 @@ let package = Package(
             dependencies: ["Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
             swiftSettings: settings
         ),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Coordination"], swiftSettings: settings),
         .testTarget(name: "ColonyExchangesTests", dependencies: ["ColonyExchanges", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "IngestTests",
@@ -195,13 +196,13 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
-                nioCore, nioPosix,
+                "History", nioCore, nioPosix, logging,
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "DrillsTests",
-            dependencies: ["Drills", "Cluster", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
+            dependencies: ["Drills", "Cluster", "History", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
             swiftSettings: settings
         ),
         .testTarget(

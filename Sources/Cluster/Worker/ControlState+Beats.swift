@@ -10,10 +10,7 @@ extension ControlState {
         guard connection != nil, !serverRunID.isEmpty else { return }
         call(BeatCall(namespace: configuration.keys, incarnation: incarnation, info: info()), timeout: .seconds(2)) { [self] result in
             guard case .success(let reply) = result else { return }
-            if reply.generation != generation {
-                generation = reply.generation
-                for feed in feeds.values { tellGeneration(feed) }
-            }
+            if reply.generation != generation { dataSetChanged(to: reply.generation) }
             membersVersion = reply.membersVersion
             redisNow = reply.now
             perform(

@@ -46,7 +46,7 @@ extension ControlState {
 
     func saw(_ feed: FeedName, epoch: Int) {
         guard floors.raise(feed, to: epoch) else { return }
-        do { try floorStore.store(floors) } catch { logger.warning("Epoch floors could not be stored", error: error) }
+        floorWriter.write(floors)
     }
 
     func perform(_ actions: [RenewalKeeper.Action]) {

@@ -117,27 +117,47 @@ extension ControlState {
         perform(actions)
     }
 
-    private func readCatalogue(_ version: Int) {
+    /// Reads the catalogue, of `wanted` version or of whatever it is now.
+    func readCatalogue(_ wanted: Int?) {
+        let generation = generation
+        // Before the entries, so that the version is never newer than they are.
+        send(["HGET", .string(configuration.keys.meta), "catalogue_version"]) { [self] result in
+            guard case .success(let reply) = result else { return placement.catalogueNotRead() }
+            readEntries(version: reply.integer.map { Int($0) } ?? wanted ?? 0, generation: generation)
+        }
+    }
+
+    private func readEntries(version: Int, generation: String) {
         send(["HGETALL", .string(configuration.keys.catalogue)]) { [self] result in
             guard case .success(let reply) = result, let values = reply.array else { return placement.catalogueNotRead() }
-            var fresh: [FeedName: CatalogueEntry] = [:]
-            for index in stride(from: 0, to: values.count - 1, by: 2) {
-                guard let name = values[index].string, let json = values[index + 1].string else { continue }
-                do throws(CoordinationError) {
-                    fresh[FeedName(name)] = try CatalogueEntry(json: json, of: FeedName(name))
-                } catch {
-                    logger.error("A feed of the catalogue cannot be run", error: error, metadata: ["feed": "\(name)"])
-                }
+            // Emptied in between, it would read as if everything had been removed.
+            send(["HGET", .string(configuration.keys.meta), "generation"]) { [self] result in
+                guard case .success(let reply) = result, reply.string == generation else { return placement.catalogueNotRead() }
+                take(values, version: version)
             }
-            catalogue = fresh
-            for feed in feeds.keys where catalogue[feed] == nil {
-                feeds[feed]?.post(.stop(reason: "removed from the catalogue", preferred: nil))
-            }
-            for feed in catalogue.keys where feeds[feed] == nil { addFeed(feed) }
-            perform(placement.catalogueRead(fresh, version: version, now: .now()))
-            readSubscriptions(Array(feeds.keys))
-            subscribeToWakes()
         }
+    }
+
+    private func take(_ values: [RedisValue], version: Int) {
+        var fresh: [FeedName: CatalogueEntry] = [:]
+        for index in stride(from: 0, to: values.count - 1, by: 2) {
+            guard let name = values[index].string, let json = values[index + 1].string else { continue }
+            do throws(CoordinationError) {
+                fresh[FeedName(name)] = try CatalogueEntry(json: json, of: FeedName(name))
+            } catch {
+                logger.error("A feed of the catalogue cannot be run", error: error, metadata: ["feed": "\(name)"])
+            }
+        }
+        memory.read(fresh, generation: generation)
+        catalogue = memory.feeds
+        for feed in feeds.keys where catalogue[feed] == nil {
+            feeds[feed]?.post(.stop(reason: "removed from the catalogue", preferred: nil))
+        }
+        for feed in catalogue.keys where feeds[feed] == nil { addFeed(feed) }
+        perform(placement.catalogueRead(catalogue, version: version, now: .now()))
+        enterMissing(version: version)
+        readSubscriptions(Array(feeds.keys))
+        subscribeToWakes()
     }
 
     func addFeed(_ feed: FeedName) {

@@ -17,7 +17,7 @@ final class ControlState {
     let makeFeed: (ControlState, FeedName, CatalogueEntry) -> FeedHandle?
     /// Hears which feeds are held, for the status pipe.
     let onHeldChanged: ([FeedName]) -> Void
-    let floorStore: EpochFloorStore
+    let floorWriter: EpochFloorWriter
     let journal: WorkerJournal?
     var floors: EpochFloors
     var feeds: [FeedName: FeedHandle] = [:]
@@ -54,7 +54,10 @@ final class ControlState {
     var lastAdmitted: [String: Int64] = [:]
     var redisNow: Int64 = 0
     var catalogue: [FeedName: CatalogueEntry] = [:]
+    var memory = CatalogueMemory()
     var subscriptionVersions: [FeedName: Int] = [:]
+    /// The desired subscriptions as they were read last.
+    var desiredTexts: [FeedName: String] = [:]
     var isDraining = false
     /// Of the data set; empty before the first beat.
     var generation = ""
@@ -85,7 +88,7 @@ final class ControlState {
 
     init(
         configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
-        floorStore: EpochFloorStore, journal: WorkerJournal? = nil,
+        floorWriter: EpochFloorWriter, journal: WorkerJournal? = nil,
         on eventLoop: any EventLoop, logger: Logger, makeFeed: @escaping (ControlState, FeedName, CatalogueEntry) -> FeedHandle?,
         onHeldChanged: @escaping ([FeedName]) -> Void
     ) {
@@ -93,7 +96,7 @@ final class ControlState {
         self.incarnation = incarnation
         self.dead = previous.map { [$0] } ?? []
         self.floors = floors
-        self.floorStore = floorStore
+        self.floorWriter = floorWriter
         self.journal = journal
         self.eventLoop = eventLoop
         self.logger = logger

@@ -59,6 +59,7 @@ public struct WorkerProcess: Sendable {
         logger[metadataKey: "worker.id"] = "\(incarnation)"
         let pipe = StatusPipe()
         pipe.write("incarnation \(incarnation)")
+        let writer = EpochFloorWriter(store, logger: logger)
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let dataGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let dataLoop = dataGroup.next()
@@ -75,7 +76,7 @@ public struct WorkerProcess: Sendable {
             let plane = Mutex<ControlPlane?>(nil)
             let box = PlaneBox()
             let state = ControlState(
-                configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorStore: store,
+                configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorWriter: writer,
                 journal: journal, on: controlLoop, logger: logger,
                 makeFeed: { state, feed, entry in
                     WorkerProcess.makeFeed(feed, entry, state, box.plane, link, dataLoop)
@@ -100,7 +101,8 @@ public struct WorkerProcess: Sendable {
         dataLoop.execute { link.value.close() }
         try? await controlGroup.shutdownGracefully()
         try? await dataGroup.shutdownGracefully()
-        journal?.close()
+        await writer.close()
+        await journal?.close()
         if let failure = journal?.failure { logger.warning("The journal has a hole", metadata: ["reason": "\(failure)"]) }
         withExtendedLifetime(lock) {}
     }
