@@ -6,9 +6,9 @@ import NIOCore
 /// to send when (section 10 of the coordination contract). No clock, socket or task: local time comes in as nanoseconds.
 public struct PublishMachine {
     public struct Limits: Sendable {
-        /// With fewer batches in flight a packet is sent at once. One would be enough to batch by round trip; the second spares the packet that
-        /// comes in the middle of one half of it, at rates where round trips are no shorter than the time between packets.
-        public var atOnceBatches = 2
+        /// With fewer batches in flight a packet is sent at once: batches are made by round trip. A second one spares the packet that comes in the
+        /// middle of a round trip one half of it, and costs Redis a call more.
+        public var atOnceBatches = 1
         /// With more a batch is gathered up to this,
         public var gatherPackets = 64
         public var gatherBytes = 64 << 10
