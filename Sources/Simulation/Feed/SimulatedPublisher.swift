@@ -107,7 +107,7 @@ final class SimulatedPublisher {
         unanswered += 1
         switch next {
         case .publish(let batch):
-            let header = PublishCommand.header(batch, keys: feed.facts.keys, token: token, table: table, allocator: allocator)
+            let header = PublishCommand.header(batch, token: token, table: table, allocator: allocator)
             link.call(.publish(index, token, header: header, body: batch.body), timeout: 10 * Span.second) { [self] result in
                 answered()
                 switch result {

@@ -48,20 +48,24 @@ struct PublishMachineTests {
         }
     }
 
-    @Test("A packet is sent at once when nothing is in flight, and the next ones are gathered until the reply")
-    func gathersByRoundTrip() throws {
+    @Test("A packet is sent at once while few batches are in flight, and the next ones are gathered until a reply", arguments: [1, 2, 3])
+    func gathersByRoundTrip(atOnce: Int) throws {
         var table = StreamTable(keys: Self.keys) { _ in 100 }
-        var machine = PublishMachine()
+        var limits = PublishMachine.Limits()
+        limits.atOnceBatches = atOnce
+        var machine = PublishMachine(limits: limits)
         machine.begin(Self.token(2), lastMilliseconds: 900, table: &table)
         machine.linkUp()
-        Self.append("a", &machine, &table)
-        guard case .publish(let first)? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
-        #expect((first.first, first.count) == (1, 1))
+        for number in 1...atOnce {
+            Self.append("a", &machine, &table)
+            guard case .publish(let batch)? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
+            #expect((batch.first, batch.count) == (number, 1))
+        }
         for text in ["b", "c", "d"] { Self.append(text, &machine, &table) }
         #expect(machine.nextSend(now: 2) == nil)
         _ = machine.replied(.next(2), generation: machine.generation, now: 3)
-        guard case .publish(let second)? = machine.nextSend(now: 3) else { throw Unexpected("nothing sent") }
-        #expect((second.first, second.count) == (2, 3))
+        guard case .publish(let gathered)? = machine.nextSend(now: 3) else { throw Unexpected("nothing sent") }
+        #expect((gathered.first, gathered.count) == (atOnce + 1, 3))
     }
 
     @Test("Ids never go back in time, and links name the entry before in the same stream")
@@ -155,6 +159,7 @@ struct PublishMachineTests {
         var random = SplitMix(seed)
         var limits = PublishMachine.Limits()
         limits.gatherPackets = Int.random(in: 1...8, using: &random)
+        limits.atOnceBatches = Int.random(in: 1...3, using: &random)
         limits.maxPackets = Int.random(in: limits.gatherPackets...20, using: &random)
         limits.inFlightBatches = Int.random(in: 1...4, using: &random)
         limits.ringBytes = [8 << 10, 1 << 20].randomElement(using: &random) ?? 1 << 20
