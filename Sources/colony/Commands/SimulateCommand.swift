@@ -31,7 +31,9 @@ struct SimulateCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Runs at the same time; 0: one per core.")
     var jobs: Int = 0
 
-    @Option(name: .long, help: ArgumentHelp("Switch a rule off: \(Mutation.allCases.map(\.rawValue).joined(separator: " ")).", valueName: "name"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("Switch a rule off: \(Mutation.allCases.map(\.rawValue).joined(separator: " ")).", valueName: "name"))
     var mutation: String?
 
     @Flag(name: .long, help: "A table of all mutations, and which of the seeds caught each.")
