@@ -24,12 +24,15 @@ extension FeedMachine {
         }
     }
 
+    /// - Parameter connect: the least wait before the next attempt to connect, whoever makes it.
     mutating func release(
-        _ lease: Lease, _ request: Stop, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+        _ lease: Lease, _ request: Stop, connect: Duration? = nil, _ random: inout some RandomNumberGenerator,
+        _ actions: inout [Action]
     ) {
+        let delay = draw(policy.takeoverDelay, &random)
         let call = Call.release(
-            lease.token, delay: draw(policy.takeoverDelay, &random), connect: draw(policy.connectDelay, &random),
-            preferred: request.preferred, reason: request.reason)
+            lease.token, delay: delay, connect: max(draw(policy.connectDelay, &random), connect ?? .zero), preferred: request.preferred,
+            reason: request.reason)
         state = .releasing(lease, issue(call, &actions))
     }
 

@@ -20,10 +20,12 @@ extension FeedMachine {
         if attempts > 5 { wait = min(wait * (1 << min(attempts - 5, 16)), policy.retryCap) }
         if let retryAfter { wait = max(wait, retryAfter) }
         actions.append(.report(.attemptFailed(count: attempts, wait: wait)))
-        if let stopRequest { return release(lease, stopRequest, &random, &actions) }
+        // Whoever connects next waits what the exchange asked for, too.
+        if let stopRequest { return release(lease, stopRequest, connect: retryAfter, &random, &actions) }
         if attempts % 3 == 0, let alternate {
             // This host may be cut off from the exchange: let another one try.
-            return release(lease, Stop(reason: "exchange not reached", preferred: alternate), &random, &actions)
+            let stop = Stop(reason: "exchange not reached", preferred: alternate)
+            return release(lease, stop, connect: retryAfter, &random, &actions)
         }
         state = .calling(lease, issue(.retry(lease.token, wait: wait), &actions))
     }

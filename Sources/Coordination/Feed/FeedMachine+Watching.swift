@@ -5,10 +5,10 @@ extension FeedMachine {
         self.rank = rank
         self.alternate = alternate
         switch state {
-        case .idle where rank.map { $0 <= 2 } ?? false:
+        case .idle where isWatcher:
             state = .watching(Watching())
             actions.append(.observe)
-        case .watching where !(rank.map { $0 <= 2 } ?? false):
+        case .watching where !isWatcher:
             state = .idle
         case .watching(var watching) where changed && watching.claimAt != nil:
             // The turn among the claimants is another one.
@@ -19,11 +19,31 @@ extension FeedMachine {
         }
     }
 
+    /// Whether the feed is this worker's business while it is not held.
+    var isWatcher: Bool { invitedUntil != nil || rank.map { $0 <= 2 } ?? false }
+
+    mutating func invite(_ until: LocalTime, _ actions: inout [Action]) {
+        guard stopRequest == nil else { return }
+        invitedUntil = until
+        switch state {
+        case .idle, .watching:
+            // Anew: an earlier turn among the claimants counts no longer.
+            state = .watching(Watching())
+            actions.append(.observe)
+        default: break
+        }
+    }
+
     mutating func observe(
         _ record: LeaseObservation?, _ connection: Int, _ server: Server?, _ now: LocalTime, _ random: inout some RandomNumberGenerator,
         _ actions: inout [Action]
     ) {
         guard case .watching(var watching) = state else { return }
+        guard isWatcher else {
+            // The invitation has lapsed.
+            state = .idle
+            return
+        }
         guard let record else {
             watching.observation = nil
             state = .watching(watching)
@@ -40,7 +60,8 @@ extension FeedMachine {
         guard let observation = watching.observation else { return }
         switch record.state {
         case .free:
-            let claimAt = max(watching.claimAt ?? now + policy.claimStagger * ((rank ?? 1) - 1), trustedAt(record, server, now) ?? now)
+            let stagger = invitedUntil == nil ? policy.claimStagger * ((rank ?? 1) - 1) : .zero
+            let claimAt = max(watching.claimAt ?? now + stagger, trustedAt(record, server, now) ?? now)
             guard now >= claimAt else {
                 if claimAt > watching.claimAt ?? now { watching.hasAsked = false }
                 watching.claimAt = claimAt
@@ -112,7 +133,7 @@ extension FeedMachine {
         if stopRequest != nil {
             state = .finished
             actions.append(.finished)
-        } else if rank.map({ $0 <= 2 }) ?? false {
+        } else if isWatcher {
             state = .watching(Watching())
             if looksAtOnce { actions.append(.observe) }
         } else {
@@ -137,6 +158,7 @@ extension FeedMachine {
             actions.append(.hold(lease.token, sentAt: sentAt))
             actions.append(.report(.acquired(epoch: grant.epoch, mode: "acquire", waitMilliseconds: grant.waitMilliseconds)))
             attempts = 0
+            invitedUntil = nil
             if let stopRequest { return release(lease, stopRequest, &random, &actions) }
             state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(grant.waitMilliseconds)))
             timer(now, &random, &actions)

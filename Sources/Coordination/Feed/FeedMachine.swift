@@ -15,6 +15,8 @@ public struct FeedMachine: Sendable {
     /// Incarnations of this host that are proved dead; small, the newest last.
     var dead: [Incarnation] = []
     var stopRequest: Stop?
+    /// Until then the feed is offered to this worker by its owner.
+    var invitedUntil: LocalTime?
 
     public init(policy: FeedPolicy, incarnation: Incarnation) {
         self.policy = policy
@@ -168,8 +170,10 @@ public struct FeedMachine: Sendable {
         var actions: [Action] = []
         // The first act of anything that happens late is to close.
         if let lease, now >= lease.deadline { passDeadline(lease, now, &actions) }
+        if let invitedUntil, now >= invitedUntil { self.invitedUntil = nil }
         switch event {
         case .placed(let rank, let alternate): place(rank, alternate, &actions)
+        case .invited(let until): invite(until, &actions)
         case .observed(let observation, let connection, let server):
             observe(observation, connection, server, now, &random, &actions)
         case .controlLost: if case .watching = state { state = .watching(Watching()) }

@@ -19,6 +19,7 @@ local SILENT_MS = 30000
 local SUSPECTED_MS = 2000
 local MAX_TRIMMED_STREAMS = 200
 local SHORT_STREAM = 500
+local REQUESTS_KEPT_MS = 600000
 
 local FIELDS = {
     'state', 'holder', 'epoch', 'token', 'renewals', 'renewed_at', 'phase', 'next_sequence', 'last_ms', 'control_sequence', 'pending',
@@ -123,7 +124,7 @@ end
 
 -- Subscribers are woken through the group's channel; in a cluster through the shard's.
 local function wake(key, kind, message)
-    local channel = (string.match(key, '^(.-):' .. kind .. ':') or key) .. ':wake'
+    local channel = (string.match(key, '^(.-):' .. kind .. ':') or string.match(key, '^(.*):' .. kind .. '$') or key) .. ':wake'
     if string.find(redis.call('INFO', 'cluster'), 'cluster_enabled:1', 1, true) then
         redis.call('SPUBLISH', channel, message)
     else
@@ -894,6 +895,35 @@ local function desire(keys, args)
     return { '1', following }
 end
 
+-- request: what operators and workers ask of a worker or supervisor, and the answers.
+-- KEYS  requests meta
+-- ARGV  field and value in turn; an empty value removes the field
+-- 1 version now     stored as '<now> <value>'; requests_version moved
+-- Keeps: nothing but the hash: whoever is asked decides, and does what only it may do (a lease is given up by its holder alone). Subscribed
+-- workers are woken with the field's name; the others see the version move. What is ten minutes old goes with a later call.
+local function request(keys, args)
+    if #args < 2 or #args % 2 ~= 0 then error({ err = 'BADARG request takes field and value in turn' }) end
+    local requests, meta = keys[1], keys[2]
+    local now = clock()
+    local stale = redis.call('HGETALL', requests)
+    for at = 1, #stale, 2 do
+        local since = tonumber(string.match(stale[at + 1], '^%d+'))
+        if not since or now - since > REQUESTS_KEPT_MS then redis.call('HDEL', requests, stale[at]) end
+    end
+    for at = 1, #args, 2 do
+        if args[at + 1] == '' then
+            redis.call('HDEL', requests, args[at])
+        else
+            redis.call('HSET', requests, args[at], text(now) .. ' ' .. args[at + 1])
+        end
+    end
+    local version = redis.call('HINCRBY', meta, 'requests_version', 1)
+    for at = 1, #args, 2 do
+        if args[at + 1] ~= '' then wake(requests, 'requests', 'request ' .. args[at]) end
+    end
+    return { '1', text(version), text(now) }
+end
+
 -- Leases live on when memory is full: everything but `publish` may write then.
 local function register(name, callback, ...)
     redis.register_function({ function_name = 'colony1_' .. name, callback = callback, flags = { ... } })
@@ -914,3 +944,4 @@ register('resume', resume, 'allow-oom')
 register('trim', trim, 'allow-oom')
 register('beat', beat, 'allow-oom')
 register('desire', desire, 'allow-oom')
+register('request', request, 'allow-oom')

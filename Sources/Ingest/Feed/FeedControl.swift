@@ -17,6 +17,8 @@ package protocol FeedControl: Sendable {
     /// The websocket is closed, or the attempt to open one has ended.
     func socketClosed(_ feed: FeedName)
     func letGo(_ feed: FeedName)
+    /// The feed is about to be given up, and this worker shall have it.
+    func offer(_ feed: FeedName, to worker: String)
     /// The feed saw this epoch, whoever made it.
     func saw(_ feed: FeedName, epoch: Int)
     /// The feed has been given up after `stop`.
@@ -54,6 +56,9 @@ package struct FeedStatus: Sendable {
     package var streams = 0
     package var dropped = 0
     package var malformed = 0
+    /// Websockets opened, and attempts that failed, of this process' life.
+    package var connections = 0
+    package var failures = 0
     package var ringBytes = 0
     package var subscriptionsVersion: Int?
     package var subscriptions: [Subscription] = []

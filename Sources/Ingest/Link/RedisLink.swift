@@ -18,6 +18,7 @@ package final class RedisLink {
     private let endpoint: RedisEndpoint
     private let name: String
     private let logger: Logger
+    private let journal: WorkerJournal?
     private let reconnectCap: Duration
     private var connection: RedisConnection?
     private var users: [ObjectIdentifier: any RedisLinkUser] = [:]
@@ -27,7 +28,11 @@ package final class RedisLink {
     /// Run id of the server at the other end; empty before the first connection.
     package private(set) var serverRunID = ""
 
-    package init(endpoint: RedisEndpoint, name: String, reconnectCap: Duration, on eventLoop: any EventLoop, logger: Logger) {
+    package init(
+        endpoint: RedisEndpoint, name: String, reconnectCap: Duration, on eventLoop: any EventLoop, journal: WorkerJournal? = nil,
+        logger: Logger
+    ) {
+        self.journal = journal
         self.endpoint = endpoint
         self.name = name
         self.reconnectCap = reconnectCap
@@ -128,6 +133,7 @@ package final class RedisLink {
         self.connection = connection
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         connection.closeFuture.whenComplete { _ in loopBound.value.lost() }
+        journal?.add(.link, [("which", .text("data")), ("up", .flag(true))])
         logger.debug("Data connection up", metadata: ["redis": "\(endpoint)"])
         for user in users.values { user.linkUp() }
     }
@@ -144,6 +150,7 @@ package final class RedisLink {
         guard connection != nil else { return }
         connection = nil
         isLoadingLibrary = false
+        journal?.add(.link, [("which", .text("data")), ("up", .flag(false))])
         for user in users.values { user.linkLost() }
         guard !isClosed else { return }
         logger.info("Data connection lost", metadata: ["redis": "\(endpoint)"])

@@ -162,4 +162,22 @@ struct HousekeepingFunctionTests {
             #expect(try await lab.call(beat(lab.a)).catalogueVersion == 3)
         }
     }
+
+    @Test func requestsAreStoredWithTheirTimeAndWakeWhoeverListens() async throws {
+        try await withLab { lab in
+            let subscriber = try await SubscribedConnection(to: lab.connection.endpoint, channel: FunctionLab.keys.requestsWake)
+            let asked = try await lab.call(RequestCall(namespace: FunctionLab.keys, fields: [.init("move:binance", "{}")]))
+            #expect(asked.version == 1)
+            #expect(Wake(try await subscriber.next()) == .request("move:binance"))
+            let stored = try #require(StoredRequest(try await lab.hash(FunctionLab.keys.requests)["move:binance"] ?? ""))
+            #expect(stored == StoredRequest("\(asked.now) {}"))
+            let answered = try await lab.call(
+                RequestCall(namespace: FunctionLab.keys, fields: [.init("move:binance", ""), .init("answer:move:binance", "no")]))
+            #expect(answered.version == 2)
+            #expect(Wake(try await subscriber.next()) == .request("answer:move:binance"))
+            #expect(try await lab.hash(FunctionLab.keys.requests).keys.sorted() == ["answer:move:binance"])
+            #expect(try await lab.hash(FunctionLab.keys.meta)["requests_version"] == "2")
+            try await subscriber.close()
+        }
+    }
 }
