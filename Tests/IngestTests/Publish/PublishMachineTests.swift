@@ -131,6 +131,39 @@ struct PublishMachineTests {
         #expect(machine.lastMilliseconds >= 9000)
     }
 
+    @Test("What a refused batch had already stored, its reply lost, is not numbered again")
+    func keepsWhatIsStored() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine()
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        for number in 1...5 { Self.append("p\(number)", &machine, &table) }
+        guard case .publish(let batch)? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
+        #expect(batch.count == 5)
+        let top = EntryID(milliseconds: 8000, epoch: 0, sequence: 0)
+        let outcome = machine.replied(.order(next: 4, top: top), generation: machine.generation, now: 2)
+        #expect(outcome == .disordered(topMilliseconds: 8000))
+        #expect(machine.firstUnstored == 4)
+        machine.renumber(Self.token(7), from: machine.firstUnstored, lastMilliseconds: 9000, now: 2, table: &table)
+        var stored = StoredFeed(epoch: 7, next: 1, packets: [:])
+        drain(&machine, &stored, now: 3)
+        #expect(stored.packets == [1: "p4", 2: "p5"])
+    }
+
+    @Test("A batch behind the recorded end of its websocket is dropped")
+    func dropsBehindTheEnd() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine()
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        Self.append("p", &machine, &table)
+        guard case .publish? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
+        Self.append("q", &machine, &table)
+        #expect(machine.replied(.ended, generation: machine.generation, now: 2) == .ended)
+        // A disconnect that waits for everything to be sent waits no longer.
+        #expect(machine.isAllSent && machine.token == nil)
+    }
+
     @Test("When the buffer is full the oldest packets give way and are declared in one range")
     func overflows() throws {
         var limits = PublishMachine.Limits()
