@@ -67,10 +67,7 @@ extension SimulatedRedis {
         let reply = try admitting(feed) { try model.call(call, now: time) }
         switch reply {
         case .granted(let grant):
-            if before?["holder"] == call.incarnation.text, before?["epoch"] == String(grant.epoch) {
-                simulation.reach(.acquireRepeated)
-                break
-            }
+            if before?["holder"] == call.incarnation.text, before?["epoch"] == String(grant.epoch) { break }
             switch call.mode {
             case .free: simulation.reach(.acquiredFree)
             case .seen: simulation.reach(.acquiredSeen)
