@@ -36,6 +36,7 @@ extension ControlState {
         perform(placement.gaveUp(feed, now: .now()))
         heldChanged(held.subtracting([feed]))
         handedOver(feed)
+        if outdated.remove(feed) != nil { feeds[feed]?.post(.stop(reason: "new settings", preferred: nil)) }
     }
 
     private func heldChanged(_ fresh: Set<FeedName>) {
@@ -46,7 +47,7 @@ extension ControlState {
 
     func saw(_ feed: FeedName, epoch: Int) {
         guard floors.raise(feed, to: epoch) else { return }
-        do { try floorStore.store(floors) } catch { logger.warning("Epoch floors could not be stored", error: error) }
+        floorWriter.write(floors)
     }
 
     func perform(_ actions: [RenewalKeeper.Action]) {

@@ -48,7 +48,7 @@ package struct DrillPlan: Sendable {
         guard minutes > 0 else { throw DrillError(.usage, "--minutes is above 0, not \(minutes)") }
         guard rate > 0, rate <= 10_000 else { throw DrillError(.usage, "--rate is above 0 and at most 10000, not \(rate)") }
         hosts = Self.hosts(kind, workers: workers)
-        if [.kill, .freeze, .cutRedis, .partition, .deploy, .term].contains(kind), workers < 2 {
+        if [.kill, .freeze, .cutRedis, .partition, .move, .deploy, .term].contains(kind), workers < 2 {
             throw DrillError(.usage, "the drill '\(kind.rawValue)' needs at least 2 workers: somebody has to take over")
         }
         let known = ServerDialects.all.map(\.exchange)
@@ -155,6 +155,7 @@ package struct DrillPlan: Sendable {
                 (runs, minutes, pace) = (1, 3, .seconds(60))
             case .term:
                 (runs, exchanges, rate) = (5, 40, 5)
+            case .move: (runs, exchanges) = (20, 6)
             case .deploy:
                 (runs, exchanges, rate) = (1, 12, 10)
             case .scale:

@@ -109,6 +109,8 @@ public struct PublishMachine {
     /// Oldest first: acknowledged and kept for a while, then in flight, then waiting.
     private var entries: Deque<Entry> = []
     private var acknowledged = 0
+    /// Everything below is stored, as far as Redis has said; it may lie within a batch that is not stored as a whole.
+    private var cursor = 1
     private var inFlight = 0
     private var inFlightBytes = 0
     private var memory = 0
@@ -151,7 +153,7 @@ public struct PublishMachine {
 
     /// Lowest sequence that is not known to be stored.
     package var firstUnstored: Int {
-        acknowledged < entries.count ? entries[acknowledged].first : open?.first ?? nextSequence
+        max(cursor, acknowledged < entries.count ? entries[acknowledged].first : open?.first ?? nextSequence)
     }
 
     /// Bytes of memory held for packets that are not yet durable.
@@ -174,6 +176,7 @@ public struct PublishMachine {
         self.token = token
         self.lastMilliseconds = max(self.lastMilliseconds, lastMilliseconds)
         nextSequence = 1
+        cursor = 1
         table.beginEpoch()
     }
 
@@ -299,7 +302,9 @@ public struct PublishMachine {
         case .gap(let next):
             rewind(to: next, now: now)
             return .progress
-        case .order(_, let top):
+        case .order(let next, let top):
+            // A batch may have been stored in part, its reply lost.
+            store(below: next, now)
             isHeld = true
             forgetFlight()
             return .disordered(topMilliseconds: top.milliseconds)
@@ -308,8 +313,7 @@ public struct PublishMachine {
             forgetFlight()
             return .fenced
         case .ended:
-            forgetFlight()
-            isHeld = true
+            drop()
             return .ended
         }
     }
@@ -325,14 +329,15 @@ public struct PublishMachine {
         case .gap(let next):
             rewind(to: next, now: now)
             return .progress
-        case .order(_, let top):
+        case .order(let next, let top):
+            store(below: next, now)
             isHeld = true
             return .disordered(topMilliseconds: top.milliseconds)
         case .fenced:
             isHeld = true
             return .fenced
         case .ended:
-            isHeld = true
+            drop()
             return .ended
         }
     }
@@ -362,6 +367,7 @@ public struct PublishMachine {
         forgetFlight()
         isHeld = false
         acknowledged = 0
+        cursor = next
         store(below: next, now)
         let index = acknowledged
         let available = index < entries.endIndex ? entries[index].first : open?.first ?? nextSequence
@@ -389,6 +395,7 @@ public struct PublishMachine {
         forgetFlight()
         self.token = token
         nextSequence = 1
+        cursor = 1
         lastMilliseconds = max(lastMilliseconds, floor)
         table.beginEpoch()
         for entry in old {
@@ -422,6 +429,7 @@ public struct PublishMachine {
     // MARK: Keeping
 
     private mutating func store(below next: Int, _ now: Int64) {
+        cursor = max(cursor, next)
         while acknowledged < entries.count, entries[acknowledged].last < next {
             if case .packets(var batch) = entries[acknowledged] {
                 if batch.acknowledgedAt == 0 { batch.acknowledgedAt = now }

@@ -26,6 +26,8 @@ package struct StreamTable {
     private var byTopic: [Topic: Int] = [:]
     private let keys: FeedKeys
     private let maxlen: @Sendable (Topic?) -> Int
+    /// The few there are, shared by thousands of slots.
+    private var maxlenBulks: [Int: [UInt8]] = [:]
 
     /// `maxlen` gives the retention by count of a topic's stream; nil asks for the control stream's.
     package init(keys: FeedKeys, maxlen: @escaping @Sendable (Topic?) -> Int) {
@@ -44,7 +46,10 @@ package struct StreamTable {
     }
 
     private mutating func append(_ topic: Topic?, key: String) {
-        slots.append(Slot(topic: topic, key: key, keyBulk: bulk(key), maxlenBulk: bulk(String(max(1, maxlen(topic))))))
+        let length = max(1, maxlen(topic))
+        let maxlenBulk = maxlenBulks[length] ?? bulk(String(length))
+        maxlenBulks[length] = maxlenBulk
+        slots.append(Slot(topic: topic, key: key, keyBulk: bulk(key), maxlenBulk: maxlenBulk))
     }
 
     /// A new epoch: no stream has an entry in it.

@@ -83,7 +83,6 @@ final class SimulatedFeed {
                 simulation.mix(UInt64(actions.count) << 8 | UInt64(facts.index) << 4 | UInt64(worker.index))
             }
             for action in actions { perform(action) }
-            if case .renewFoundNothing = event { continue }
         }
         isHandling = false
         checkAlone()
@@ -239,7 +238,8 @@ final class SimulatedFeed {
                     let call = ReleaseCall(
                         feed: keys, proof: .clean(token), reason: reason, delayMilliseconds: delay.wholeMilliseconds,
                         connectMilliseconds: connect.wholeMilliseconds, paceMilliseconds: pace,
-                        quarantineMilliseconds: simulation.policy.quarantine.wholeMilliseconds, preferred: preferred)
+                        quarantineMilliseconds: simulation.policy.quarantine.wholeMilliseconds, preferred: preferred,
+                        first: publisher.machine.nextSequence)
                     send(id, .release(feed, call), trap: .loseReleaseReply)
                 }
             }

@@ -1,5 +1,5 @@
 /// What a run reached: the `sometimes` list of section 16.1 and a few more. A campaign that never gets to one of them proves less than it seems.
-package enum Coverage: Int, CaseIterable, Sendable, CustomStringConvertible {
+package enum Coverage: Int, CaseIterable, Sendable {
     // The contract's list.
     case publishFenced, gapHealed, gapBeyondRing, orderRefused, softDisconnectRefused, coolingInherited, dueInherited, crashInConnect,
         quarantined, resumedAnew, lateGrantDropped, batchRefusedOutOfMemory, twoClaimantsAtOnce, moveRefusedByPace, holdOverTenTTL, epochJumped,
@@ -7,15 +7,15 @@ package enum Coverage: Int, CaseIterable, Sendable, CustomStringConvertible {
     // More that should not be missing.
     case publishEnded, overflowAnnounced, resumedSame, selfFenced, regainedAfterSelfFence, deadmanFired, outageProved, acquiredFree,
         acquiredSeen, acquiredDead, cooling, reserved, attemptFailed, releasedBySupervisor, movedByPlacement, drained, beginRepeated,
-        acquireRepeated, resumeRepeated, claimHeldBack, tailLost, dataEmptied, epochReusedAfterTotalLoss, overlapExcused
+        resumeRepeated, claimHeldBack, tailLost, dataEmptied, epochReusedAfterTotalLoss, overlapExcused
 
     /// The items of the contract's list.
     package static let demanded = allCases.filter { $0.rawValue <= Coverage.notConnecting.rawValue }
 
     /// The name in words.
-    package var description: String {
+    package var title: String {
         var text = ""
-        for letter in String(reflecting: self).split(separator: ".").last ?? "" {
+        for letter in "\(self)" {
             if letter.isUppercase { text += " " }
             text += letter.lowercased()
         }

@@ -67,10 +67,7 @@ extension SimulatedRedis {
         let reply = try admitting(feed) { try model.call(call, now: time) }
         switch reply {
         case .granted(let grant):
-            if before?["holder"] == call.incarnation.text, before?["epoch"] == String(grant.epoch) {
-                simulation.reach(.acquireRepeated)
-                break
-            }
+            if before?["holder"] == call.incarnation.text, before?["epoch"] == String(grant.epoch) { break }
             switch call.mode {
             case .free: simulation.reach(.acquiredFree)
             case .seen: simulation.reach(.acquiredSeen)
@@ -82,9 +79,6 @@ extension SimulatedRedis {
                 if before?["pending"] == "due" { simulation.reach(.dueInherited) }
             }
             if before?["phase"] == "connecting" { simulation.reach(.crashInConnect) }
-            if let wait = model.hashes[simulation.feeds[feed].lease]?["pending_span"], grant.waitMilliseconds >= 89_000, Int64(wait) == 90_000 {
-                simulation.reach(.quarantined)
-            }
             lastGrant[feed] = (simulation.now, worker?.index ?? -1)
             if let trapped { replace(by: trapped, worker, .loseGrant) }
         case .changed:
@@ -182,6 +176,11 @@ extension SimulatedRedis {
         let before = model.hashes[facts.disconnects]?["count"]
         let result = try action()
         absorb(feed)
+        let quarantine = simulation.policy.quarantine.wholeMilliseconds
+        if quarantine > 0, model.hashes[facts.lease]?["pending_span"] == String(quarantine), !isExcused[feed] {
+            simulation.reach(.quarantined)
+            isExcused[feed] = true
+        }
         guard model.hashes[facts.disconnects]?["count"] != before else { return result }
         admissions[feed] += 1
         simulation.log("redis admits a disconnect of \(facts.name)")

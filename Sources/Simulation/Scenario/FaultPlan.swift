@@ -30,7 +30,7 @@ enum FaultPlan {
         let mean: Int64 = random.pick([1500, 3000, 6000, 12_000])
         var plan: [PlannedFault] = []
         var at = random.milliseconds(5000, 15_000)
-        if random.chance(4), scenario.faulty > 180 * Span.second {
+        if random.chance(10), scenario.faulty > 180 * Span.second {
             plan.append(PlannedFault(at: 40 * Span.second, fault: .restart(.nothing, down: random.milliseconds(62_000, 70_000))))
         }
         while at < scenario.faulty {

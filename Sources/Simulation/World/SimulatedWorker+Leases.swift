@@ -63,13 +63,6 @@ extension SimulatedWorker {
         perform(keeper.hold(simulation.feeds[feed].keys, token: token, sentAt: sentAt, now: local))
         perform(placement.took(simulation.feeds[feed].name, now: local))
         isHeld[feed] = true
-        checkLoad(feed)
-    }
-
-    /// S12: nobody claims beyond its cap.
-    private func checkLoad(_ feed: Int) {
-        guard placement.load > max(placement.cap, 1), !isDraining else { return }
-        simulation.fail("S12", "\(name) claims \(simulation.feeds[feed].name): load \(placement.load), cap \(placement.cap)")
     }
 
     func letGo(_ feed: Int) {
@@ -126,6 +119,10 @@ extension SimulatedWorker {
         guard let control, let server, connection == controlNumber || simulation.mutation == .observationSurvives,
             placement.reserve(facts.name)
         else { return shell.handle(.acquireFailed) }
+        // S12.
+        if placement.load > placement.cap {
+            simulation.fail("S12", "\(name) claims \(facts.name): load \(placement.load), cap \(placement.cap)")
+        }
         let mode: AcquireCall.Mode =
             switch acquisition.mode {
             case .free: .free

@@ -166,13 +166,14 @@ final class SimulatedWorker {
         guard isAlive, !isPaused else { return }
         isFrozen = true
         beyondAssumptionsUntil = simulation.now + duration + (clockStops ? 6 * Span.second : 300 * Span.millisecond)
-        pause(for: duration)
         let life = life
+        // The clock and the timers of the kernel come before those of the process.
         simulation.after(duration) { [unowned self] in
             guard self.life == life else { return }
             isFrozen = false
             if clockStops { clockBase -= duration } else if let deadman, deadman <= local { killByDeadman() }
         }
+        pause(for: duration)
     }
 
     private func goOn() {

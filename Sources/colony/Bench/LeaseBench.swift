@@ -52,8 +52,7 @@ struct LeaseBench: Sendable {
                 throw ClusterError(.supervisor, "the lease of \(feed.feed) was not granted")
             }
         }
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let loop = group.next()
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
         let counters = LeaseCounters()
         var load: [NIOLoopBound<LeaseLoad>] = []
         var connections: [RedisConnection] = []
@@ -88,7 +87,6 @@ struct LeaseBench: Sendable {
         let stopping = load
         try await loop.submit { for one in stopping { one.value.stop() } }.get()
         for connection in connections { try await connection.closeFuture.get() }
-        try await group.shutdownGracefully()
         return LeaseResults(bench: self, wall: wall, before: before, after: after, counts: counts)
     }
 

@@ -5,7 +5,7 @@ import Glibc
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Benchmarks: this program beside others that do the same work, interleaved in one run.",
-        subcommands: [PathCommand.self, LeasesCommand.self])
+        subcommands: [PathCommand.self, LeasesCommand.self, DrainCommand.self])
 
     struct PathCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -17,7 +17,7 @@ enum SimulationReport {
         ]
         for item in Coverage.allCases {
             let mark = outcome.coverage[item] == 0 && Coverage.demanded.contains(item) ? "  MISSING" : ""
-            lines.append("  \(pad(item.description, 32)) \(outcome.coverage[item])\(mark)")
+            lines.append("  \(pad(item.title, 32)) \(outcome.coverage[item])\(mark)")
         }
         return lines.joined(separator: "\n")
     }
