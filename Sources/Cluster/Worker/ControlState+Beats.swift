@@ -7,6 +7,8 @@ import RedisClient
 /// What this worker tells about itself.
 extension ControlState {
     func beat() {
+        reportTurn += 1
+        if reportTurn % 2 == 0 { report() }
         guard connection != nil, !serverRunID.isEmpty else { return }
         call(BeatCall(namespace: configuration.keys, incarnation: incarnation, info: info()), timeout: .seconds(2)) { [self] result in
             guard case .success(let reply) = result else { return }
@@ -33,6 +35,7 @@ extension ControlState {
         beats += 1
         if beats % 2 == 0 { readSubscriptions(Array(held)) } else { readAdmissions {} }
         pollRequests()
+        watchName()
         tellParked()
         subscribeToWakes()
     }
@@ -45,6 +48,48 @@ extension ControlState {
         eventLoop.scheduleTask(in: .milliseconds(1)) {
             loopBound.value.isHurrying = false
             loopBound.value.readMembers()
+        }
+    }
+
+    /// Behind the beat that is under way, so that two that start at once see each other.
+    private func watchName() {
+        guard nameWatch.isWatching(now: .now()) else { return }
+        send(["ZRANGE", .string(configuration.keys.beats), "0", "-1", "WITHSCORES"]) { [self] result in
+            guard case .success(let reply) = result, let values = reply.array else { return }
+            var beats: [(incarnation: Incarnation, at: Int64)] = []
+            for index in stride(from: 0, to: values.count - 1, by: 2) {
+                guard let text = values[index].string, let score = values[index + 1].string.flatMap({ Double($0) }) else { continue }
+                beats.append((Incarnation(text), Int64(score)))
+            }
+            guard let rival = nameWatch.read(beats, now: .now()) else { return }
+            nameTaken(by: rival)
+        }
+    }
+
+    /// The one that started later ends; of two that started in the same millisecond the one with the higher digits.
+    private func nameTaken(by rival: Incarnation) {
+        send(["HGET", .string(configuration.keys.worker(rival)), "started_at"]) { [self] result in
+            guard case .success(let reply) = result, let started = reply.integer else { return }
+            guard (started, rival.text) < (startedAtMilliseconds, incarnation.text) else { return }
+            onNameTaken?(rival)
+        }
+    }
+
+    /// For the supervisor's metrics, which are wanted most when Redis is away.
+    private func report() {
+        guard let onReport else { return }
+        do {
+            let own = WorkerSelfReport(
+                state: isDraining || parked != nil ? "draining" : "ready", isRedisUp: connection != nil && !serverRunID.isEmpty,
+                held: held.count)
+            onReport("worker \(try own.json())")
+            for (feed, status) in statuses {
+                let report = WorkerFeedReport(status, packetsPerSecond: 0)
+                if report.isOwn { onReport("feed \(feed) \(try report.json())") }
+            }
+            onReport("reported")
+        } catch {
+            logger.error("Feed reports cannot be encoded", error: error)
         }
     }
 

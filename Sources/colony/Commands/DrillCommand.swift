@@ -77,6 +77,9 @@ struct DrillCommand: AsyncParsableCommand {
         }
         do {
             try await drill()
+        } catch is CancellationError {
+            Console.error("colony: interrupted; the cluster was taken down")
+            throw ExitCode(2)
         } catch let error as DrillError {
             Console.error("colony: \(error.description)")
             throw ExitCode(2)
