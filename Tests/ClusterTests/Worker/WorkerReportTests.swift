@@ -15,6 +15,8 @@ struct WorkerReportTests {
         #expect(WorkerFeedReport.decode(WorkerFeedReport.encode(reports)) == reports)
         #expect(WorkerFeedReport.encode([:]) == "{}")
         report.subscriptionsVersion = 9
+        report.connections = 3
+        report.failures = 1
         report.packetsPerSecond = 1e17
         report.reason = "it said \"no\" \\ twice\n\u{01}, then \u{1F600} and é"
         report.subscriptions = ["trade \"X\"": "rejected: \\o/", "book é": "pending", "candle.1m 币": "stale"]
