@@ -117,8 +117,6 @@ struct FeedBench {
         case .cooling(let milliseconds): "cooling \(milliseconds)"
         case .attemptFailed(let count, let wait): "attempt \(count) failed, next in \(wait.wholeMilliseconds)"
         case .epochsExhausted: "no epochs"
-        case .claimHeldBack: "held back"
-        case .regained: "regained"
         }
     }
 }
