@@ -71,7 +71,8 @@ package struct DrillPlan: Sendable {
             }
             settings[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
         }
-        if options.sabotage == .deadman || !options.hasDeadman { settings["deadman"] = "off" }
+        // Only a host that thaws again tries to write beyond its lease.
+        if options.sabotage == .deadman || options.sabotage == .fencing || !options.hasDeadman { settings["deadman"] = "off" }
         if options.sabotage == .fencing, kind != .freeze { throw DrillError(.usage, "fencing off is shown by the drill 'freeze'") }
         if options.sabotage == .deadman, kind != .freeze { throw DrillError(.usage, "dead-man off is shown by the drill 'freeze'") }
         if options.sabotage == .pace, ![.flap, .storm].contains(kind) {

@@ -108,6 +108,8 @@ struct FeedBench {
         switch report {
         case .acquired(let epoch, _, _): "acquired \(epoch)"
         case .grantTooLate: "too late"
+        case .claimHeldBack: "held back"
+        case .regained: "regained"
         case .lost: "lost"
         case .selfFenced: "self-fenced"
         case .resumed(let epoch): "resumed \(epoch)"
@@ -115,6 +117,8 @@ struct FeedBench {
         case .cooling(let milliseconds): "cooling \(milliseconds)"
         case .attemptFailed(let count, let wait): "attempt \(count) failed, next in \(wait.wholeMilliseconds)"
         case .epochsExhausted: "no epochs"
+        case .claimHeldBack: "held back"
+        case .regained: "regained"
         }
     }
 }
