@@ -108,17 +108,15 @@ struct FeedBench {
         switch report {
         case .acquired(let epoch, _, _): "acquired \(epoch)"
         case .grantTooLate: "too late"
+        case .lost: "lost"
         case .claimHeldBack: "held back"
         case .regained: "regained"
-        case .lost: "lost"
         case .selfFenced: "self-fenced"
         case .resumed(let epoch): "resumed \(epoch)"
         case .refusedDisconnect: "refused"
         case .cooling(let milliseconds): "cooling \(milliseconds)"
         case .attemptFailed(let count, let wait): "attempt \(count) failed, next in \(wait.wholeMilliseconds)"
         case .epochsExhausted: "no epochs"
-        case .claimHeldBack: "held back"
-        case .regained: "regained"
         }
     }
 }
