@@ -108,9 +108,9 @@ struct FeedBench {
         switch report {
         case .acquired(let epoch, _, _): "acquired \(epoch)"
         case .grantTooLate: "too late"
+        case .lost: "lost"
         case .claimHeldBack: "held back"
         case .regained: "regained"
-        case .lost: "lost"
         case .selfFenced: "self-fenced"
         case .resumed(let epoch): "resumed \(epoch)"
         case .refusedDisconnect: "refused"
