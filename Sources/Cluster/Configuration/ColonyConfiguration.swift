@@ -20,6 +20,7 @@ public struct ColonyConfiguration: Sendable {
     public var drainLimit: Duration = .milliseconds(500)
     public var placement = PlacementSettings()
     public var ringBytes = 64 << 20
+    public var spill = Spill()
     /// Settings of exchanges: the defaults, and what single exchanges have instead.
     public var exchange = Exchange()
     public var exchanges: [String: Exchange] = [:]
@@ -36,6 +37,15 @@ public struct ColonyConfiguration: Sendable {
         public var reconnectCap: Duration = .seconds(1)
         /// Generation of the data set that the supervisor started itself: in it nobody can hold a lease that the records do not show.
         public var embeddedGeneration: String?
+
+        public init() {}
+    }
+
+    /// Disk for packets that the ring has no room for.
+    public struct Spill: Sendable {
+        /// A directory; nil: no spill.
+        public var path: String?
+        public var maxBytes = 1 << 30
 
         public init() {}
     }
@@ -71,6 +81,8 @@ public struct ColonyConfiguration: Sendable {
         public var channelMaxlen: [String: Int] = [:]
         /// Retention by age; zero: none.
         public var retentionAge: Duration = .seconds(86_400)
+        /// Empty streams without an entry for so long are forgotten; zero: none.
+        public var retentionForget: Duration = .seconds(7 * 86_400)
         public var maxAge: Duration?
         public var roots: WebSocketConfiguration.Roots = .system
         public var proxy: WebSocketConfiguration.Proxy?
@@ -129,6 +141,7 @@ public struct ColonyConfiguration: Sendable {
         feed.controlMaxlen = settings.controlMaxlen
         feed.channelMaxlen = settings.channelMaxlen
         feed.maxAge = settings.retentionAge
+        feed.forget = settings.retentionForget
         feed.firstDataWithin = settings.firstDataWithin
         feed.publish.ringBytes = ringBytes
         return feed

@@ -142,8 +142,16 @@ public struct ConfigurationKey: Sendable {
         .init("placement.min_residence", "duration", default: "10m", "0s..1d", "no feed is moved for balance sooner after it came") {
             $0.placement.minimumResidence = try Value.duration($1, .zero...(.seconds(86_400)))
         },
-        .init("ring.bytes", "bytes", default: "64MB", "1MB..16GB", "memory of one feed for packets that are not yet durable") {
+        .init("ring.bytes", "bytes", default: "64MB", "1MB..16GB", "memory of all feeds of a worker process for packets not yet durable") {
             $0.ringBytes = try Value.bytes($1, (1 << 20)...(16 << 30))
+        },
+        .init(
+            "spill.path", "path", default: "none: off", "a directory", "where packets go that the ring has no room for while Redis is away"
+        ) {
+            $0.spill.path = $1
+        },
+        .init("spill.max_bytes", "bytes", default: "1GB", "1MB..1TB", "disk space of a worker process for them") {
+            $0.spill.maxBytes = try Value.bytes($1, (1 << 20)...(1 << 40))
         },
     ]
 }

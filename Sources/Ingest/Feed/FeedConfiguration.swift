@@ -25,6 +25,8 @@ public struct FeedConfiguration: Sendable {
     public var controlMaxlen = 10_000
     /// Retention by age, of all streams; zero: none.
     public var maxAge: Duration = .seconds(86_400)
+    /// Empty streams without an entry for so long are forgotten; zero: none are.
+    public var forget: Duration = .seconds(7 * 86_400)
     /// By channel, instead of `dataMaxlen`.
     public var channelMaxlen: [String: Int] = [:]
     public var publish = PublishMachine.Limits()

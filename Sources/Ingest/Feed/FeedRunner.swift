@@ -19,6 +19,7 @@ package final class FeedRunner {
     private var random = SystemRandomNumberGenerator()
     var machine: FeedMachine
     var publisher: Publisher!
+    private var retention: RetentionKeeper!
     var subscriptions: SubscriptionMachine
     private var keepAlive: KeepAlive?
     // The connection, and the one that is being closed.
@@ -51,7 +52,7 @@ package final class FeedRunner {
 
     package init(
         configuration: FeedConfiguration, incarnation: Incarnation, floor: Int, progress: FeedProgress, link: RedisLink,
-        control: any FeedControl, logger: Logger
+        resources: PublishResources? = nil, control: any FeedControl, logger: Logger
     ) {
         self.configuration = configuration
         self.incarnation = incarnation
@@ -73,7 +74,11 @@ package final class FeedRunner {
             topic.map { channelMaxlen[$0.channel] ?? maxlen } ?? controlMaxlen
         }
         self.publisher = Publisher(
-            keys: configuration.keys, table: table, limits: configuration.publish, link: link, owner: self, logger: logger)
+            keys: configuration.keys, table: table, limits: configuration.publish, link: link, resources: resources, owner: self,
+            logger: logger)
+        self.retention = RetentionKeeper(
+            keys: configuration.keys, rules: .init(maxAge: configuration.maxAge, forget: configuration.forget), publisher: publisher,
+            link: link, logger: logger)
     }
 
     package func start() {
@@ -431,30 +436,10 @@ package final class FeedRunner {
 
     // MARK: Retention
 
-    /// Drops what is older than the retention by age; the retention by count is kept with every append.
+    /// Drops what the retention does not keep, on all streams of the feed.
     private func trim(_ now: LocalTime) {
-        guard configuration.maxAge > .zero, clockOffset != 0 else { return }
-        let redisNow = (now.nanoseconds + clockOffset) / 1_000_000
-        let keys = publisher.table.slots.map(\.key)
-        for start in stride(from: 0, to: keys.count, by: TrimCall.maximumStreams) {
-            let call = TrimCall(
-                feed: configuration.keys, streams: Array(keys[start..<min(start + TrimCall.maximumStreams, keys.count)]),
-                minimumMilliseconds: redisNow - configuration.maxAge.wholeMilliseconds, forgetMilliseconds: 0)
-            _ = link.write(call.arguments(), timeout: .seconds(5)) { [self] result in
-                do {
-                    let reply = try TrimCall.decode(try result.get())
-                    for late in reply.lateGroups {
-                        logger.warning(
-                            "A consumer group lost entries to the retention",
-                            metadata: ["stream": "\(late.stream)", "group": "\(late.group)"])
-                    }
-                } catch {
-                    // The next round does the same again.
-                    logger.debug("Streams could not be trimmed", error: error)
-                }
-            }
-        }
-        link.flush()
+        guard clockOffset != 0, machine.phase == .live else { return }
+        retention.trim(redisMilliseconds: (now.nanoseconds + clockOffset) / 1_000_000)
     }
 
     // MARK: Sending
@@ -524,6 +509,11 @@ package final class FeedRunner {
 extension FeedRunner: RedisLinkUser {
     package func linkUp() { handle(.linkUp) }
     package func linkLost() {}
+
+    /// Not at the next turn: memory is nearly full now.
+    package func retentionScaled(by factor: Double) {
+        if factor < 1 { trim(.now()) }
+    }
 }
 
 extension FeedRunner: PublisherOwner {
