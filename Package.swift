@@ -55,14 +55,15 @@ let package = Package(
         .target(name: "CDeadman"),
 
         // Transports.
+        .target(name: "TransportSecurity", dependencies: [nioCore, nioSSL], swiftSettings: settings),
         .target(
             name: "RedisClient",
-            dependencies: ["CHiredis", nioCore, nioPosix, nioTLS, nioSSL, logging, deque],
+            dependencies: ["CHiredis", "TransportSecurity", nioCore, nioPosix, nioTLS, nioSSL, logging, deque],
             swiftSettings: settings
         ),
         .target(
             name: "WebSocketClient",
-            dependencies: ["CZlib", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, logging, deque],
+            dependencies: ["CZlib", "TransportSecurity", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, logging, deque],
             swiftSettings: settings
         ),
 
@@ -100,24 +101,52 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        // Recordings of runs, and the rules they are checked against.
+        .target(
+            name: "History",
+            dependencies: ["Simulator", "Ingest", "Coordination", "RedisClient", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
         .target(
             name: "ColonyStreams",
             dependencies: ["Coordination", "RedisClient", nioCore, nioPosix, logging, deque],
             swiftSettings: settings
         ),
 
-        .executableTarget(
-            name: "colony",
+        // The client's dialects, judged by the simulated exchanges.
+        .target(
+            name: "Conformance",
+            dependencies: ["Ingest", "Simulator", "WebSocketClient", "ColonyExchanges", "Coordination", nioCore, nioPosix, logging],
+            swiftSettings: settings
+        ),
+
+        // Failover drills: a private cluster, faults, the judgement of what they showed.
+        .target(
+            name: "Drills",
             dependencies: [
-                "Cluster", "Simulator", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest", "RedisClient", "WebSocketClient",
-                arguments, logging, nioCore, nioPosix, signals, subprocess, system,
+                "Cluster", "History", "Simulator", "Coordination", "ColonyExchanges", "Ingest", "RedisClient", "TestSupport", nioCore,
+                nioPosix, logging,
             ],
             swiftSettings: settings
         ),
-        // What the packet path is measured against.
+
+        .executableTarget(
+            name: "colony",
+            dependencies: [
+                "Cluster", "Conformance", "Drills", "Simulator", "History", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest",
+                "RedisClient",
+                "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
+            ],
+            swiftSettings: settings
+        ),
+        // What the packet path is measured against, and with.
         .executableTarget(
             name: "PathBaseline", path: "Sources/Benchmarks/PathBaseline",
             linkerSettings: [.linkedLibrary("hiredis"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
+        .executableTarget(
+            name: "PathCeiling", path: "Sources/Benchmarks/PathCeiling", linkerSettings: [.linkedLibrary("hiredis")]),
+        .executableTarget(
+            name: "PathReader", path: "Sources/Benchmarks/PathReader", linkerSettings: [.linkedLibrary("hiredis")]),
 
         // Tests.
         .target(
@@ -126,6 +155,8 @@ let package = Package(
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "TransportSecurityTests", dependencies: ["TransportSecurity", "TestSupport", nioSSL], swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
             dependencies: ["RedisClient", "TestSupport", nioCore, nioPosix, nioEmbedded, nioSSL],
@@ -161,6 +192,18 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "DrillsTests",
+            dependencies: ["Drills", "Cluster", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "HistoryTests",
+            dependencies: [
+                "History", "Simulator", "Ingest", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "SimulatorTests",
             dependencies: [
                 "Simulator", "WebSocketClient", "ColonyExchanges", "TestSupport", nioCore, nioPosix, nioSSL, nioHTTP1, nioWebSocket,
@@ -168,6 +211,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "ConformanceTests", dependencies: ["Conformance", "ColonyExchanges", "Simulator"], swiftSettings: settings),
         .testTarget(
             name: "ColonyStreamsTests",
             dependencies: ["ColonyStreams", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
@@ -175,3 +219,12 @@ let package = Package(
         ),
     ]
 )
+
+// The fuzz targets need flags that no other build has: Tests/Fuzz/run.sh sets them, and this.
+if Context.environment["COLONY_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "Fuzz", dependencies: ["WebSocketClient", "TransportSecurity", "ColonyExchanges", "RedisClient", nioCore],
+            path: "Tests/Fuzz",
+            exclude: ["run.sh"], swiftSettings: settings))
+}

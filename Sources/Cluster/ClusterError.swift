@@ -14,6 +14,8 @@ public struct ClusterError: Error, Sendable, CustomStringConvertible {
         case inUse
         case simulator
         case supervisor
+        /// A worker refused what was asked of it, or did not do it in time.
+        case refused
     }
 
     public var code: Code
@@ -33,6 +35,7 @@ public struct ClusterError: Error, Sendable, CustomStringConvertible {
         case .preflight: 78
         case .embeddedRedis, .simulator, .supervisor: 70
         case .inUse: 73
+        case .refused: 1
         }
     }
 }

@@ -9,6 +9,10 @@ public struct Keys: Sendable, Hashable {
     public var beats: String { "\(namespace):{workers}:beats" }
     public var meta: String { "\(namespace):{workers}:meta" }
     public var catalogue: String { "\(namespace):{workers}:catalogue" }
+    /// What is asked of workers and supervisors, and the answers.
+    public var requests: String { "\(namespace):{workers}:requests" }
+    /// The channel on which new requests are told.
+    public var requestsWake: String { "\(namespace):{workers}:wake" }
     public func worker(_ incarnation: Incarnation) -> String { "\(namespace):{workers}:worker:\(incarnation)" }
 
     public func disconnects(group: String) -> String { "\(namespace):{\(group)}:disconnects" }
@@ -45,7 +49,7 @@ public struct FeedKeys: Sendable, Hashable {
         return feed.text == group ? "\(prefix)\(channel):\(symbol)" : "\(prefix)\(feed):\(channel):\(symbol)"
     }
 
-    static func encode(_ symbol: String) -> String {
+    package static func encode(_ symbol: String) -> String {
         if symbol.utf8.allSatisfy({ $0 > 32 && $0 < 127 && $0 != 37 }) { return symbol }
         var out = ""
         for byte in symbol.utf8 {

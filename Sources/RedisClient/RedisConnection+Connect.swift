@@ -1,6 +1,7 @@
 public import NIOCore
 internal import NIOPosix
 internal import NIOSSL
+internal import TransportSecurity
 
 extension RedisConnection {
     /// Connects, then AUTH, SELECT and CLIENT SETNAME as asked for. Throws a `RedisError` that tells refused, unreachable, timeout, TLS, wrong

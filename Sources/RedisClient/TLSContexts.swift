@@ -1,14 +1,7 @@
 internal import NIOCore
 package import NIOSSL
 internal import Synchronization
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#else
-    internal import Darwin
-#endif
+internal import TransportSecurity
 
 /// One TLS context per configuration, made once: loading roots costs more than a handshake. Files that changed are read again.
 package final class TLSContexts: Sendable {
@@ -63,27 +56,5 @@ package final class TLSContexts: Sendable {
         } catch {
             throw RedisError(.usage, "the \(use) for Redis, \(file), cannot be read as a PEM file: \(error)")
         }
-    }
-}
-
-/// Changes when a file is replaced or rewritten.
-private struct FileStamp: Equatable {
-    private var inode: UInt64 = 0
-    private var sizeBytes: Int64 = 0
-    private var seconds = 0
-    private var nanoseconds = 0
-
-    init(path: String?) {
-        var information = stat()
-        guard let path, stat(path, &information) == 0 else { return }
-        inode = UInt64(information.st_ino)
-        sizeBytes = Int64(information.st_size)
-        #if os(Linux)
-            seconds = information.st_mtim.tv_sec
-            nanoseconds = information.st_mtim.tv_nsec
-        #else
-            seconds = information.st_mtimespec.tv_sec
-            nanoseconds = information.st_mtimespec.tv_nsec
-        #endif
     }
 }

@@ -41,6 +41,8 @@ public struct WebSocketConfiguration: Sendable {
     public var maxMessageBytes = 16 << 20
     /// How long the peer's close frame is waited for after ours; then the socket is closed, with a reset if need be.
     public var closeTimeout: Duration = .seconds(2)
+    /// False only for a client that shows what a peer does to one which leaves PING frames unanswered.
+    package var answersPings = true
 
     public init(url: String) { self.url = url }
 }
@@ -54,7 +56,7 @@ public struct WebSocketUpgrade: Sendable {
 }
 
 /// Why a websocket could not be opened.
-public struct WebSocketConnectError: Error, Sendable, CustomStringConvertible {
+public struct WebSocketConnectError: Error, Sendable, Equatable, CustomStringConvertible {
     public enum Code: Sendable, Equatable, Hashable {
         /// The URL, a header or a port cannot be used: trying again does not help.
         case badURL

@@ -26,6 +26,24 @@ public final class WebSocketConnection {
         connect(configuration, on: eventLoop, delegate: delegate, addressBook: .shared, completion: completion)
     }
 
+    /// Opens everything that comes before a websocket on `eventLoop`: name resolution, TCP, proxy, TLS. The upgrade is not asked for, so that no websocket is
+    /// open, until `WebSocketConnectAttempt.proceed`. `onReady` is called once when all stands. `onFailure` is called once when it does not come about, or
+    /// ends before `proceed`, which may be long after `onReady`. Neither is called after `proceed`, nor before this has returned.
+    public static func prepare(
+        _ configuration: WebSocketConfiguration,
+        on eventLoop: any EventLoop,
+        onReady: @escaping () -> Void,
+        onFailure: @escaping (WebSocketConnectError) -> Void
+    ) -> WebSocketConnectAttempt {
+        let attempt = WebSocketConnectAttempt(configuration, on: eventLoop, delegate: nil, addressBook: .shared) { result in
+            // No websocket can come of it before `proceed`, which brings a completion of its own.
+            if case .failure(let error) = result { onFailure(error) }
+        }
+        attempt.hold(onReady: onReady)
+        attempt.start()
+        return attempt
+    }
+
     static func connect(
         _ configuration: WebSocketConfiguration,
         on eventLoop: any EventLoop,

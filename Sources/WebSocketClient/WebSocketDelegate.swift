@@ -33,3 +33,19 @@ public enum WebSocketCloseReason: Sendable, Equatable {
     /// The peer broke the protocol; the code we sent (1002, 1007, 1009, ...) and what was wrong.
     case violation(code: UInt16, String)
 }
+
+extension WebSocketCloseReason: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .closedByPeer(code: CloseCode.none, _): "closed by the peer without a code"
+        case .closedByPeer(let code, ""): "closed by the peer: \(CloseCode.name(code))"
+        case .closedByPeer(let code, let text): "closed by the peer: \(CloseCode.name(code)): \(HTTPText.excerpt(text.utf8, limit: 123))"
+        case .closedByUs(code: CloseCode.abnormal): "aborted by us"
+        case .closedByUs(code: CloseCode.none): "closed by us without a code"
+        case .closedByUs(let code): "closed by us: \(CloseCode.name(code))"
+        case .endOfStream: "the peer ended the connection without a close frame"
+        case .reset(let text): "the connection broke: \(text)"
+        case .violation(let code, let text): "the peer broke the protocol and was told \(CloseCode.name(code)): \(text)"
+        }
+    }
+}

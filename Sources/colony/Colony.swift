@@ -14,9 +14,23 @@ struct Colony: AsyncParsableCommand {
             """,
         version: ProcessInformation.version,
         subcommands: [
-            UpCommand.self, WorkerCommand.self, SubscribeCommand.self, UnsubscribeCommand.self, SubscriptionsCommand.self,
+            UpCommand.self,
+            WorkerCommand.self,
+            SubscribeCommand.self,
+            UnsubscribeCommand.self,
+            SubscriptionsCommand.self,
             StatusCommand.self,
-            TailCommand.self, ExchangeCommand.self, ConfigCommand.self, BenchCommand.self,
+            TopCommand.self,
+            MoveCommand.self,
+            DrainCommand.self,
+            RebalanceCommand.self,
+            TailCommand.self,
+            ExchangeCommand.self,
+            DrillCommand.self,
+            DrillExchangeCommand.self,
+            HistoryCommand.self,
+            ConfigCommand.self,
+            BenchCommand.self,
         ])
 }
 

@@ -18,9 +18,13 @@ public struct ColonyConfiguration: Sendable {
     public var deadman = true
     public var worker = Worker()
     public var drainLimit: Duration = .milliseconds(500)
+    /// How long a successor that was named beforehand may take to make its connection ready.
+    public var handoverPatience: Duration = .seconds(3)
     public var placement = PlacementSettings()
     public var ringBytes = 64 << 20
     public var spill = Spill()
+    /// Directory for the worker's journal, by which a run is checked afterwards; nil: none is kept.
+    public var history: String?
     /// Settings of exchanges: the defaults, and what single exchanges have instead.
     public var exchange = Exchange()
     public var exchanges: [String: Exchange] = [:]
@@ -35,6 +39,8 @@ public struct ColonyConfiguration: Sendable {
         /// connection then proves that nobody can acquire a lease.
         public var direct = false
         public var reconnectCap: Duration = .seconds(1)
+        /// No websocket is opened while Redis has no replica in touch.
+        public var requireReplica = false
         /// Generation of the data set that the supervisor started itself: in it nobody can hold a lease that the records do not show.
         public var embeddedGeneration: String?
 
@@ -58,6 +64,8 @@ public struct ColonyConfiguration: Sendable {
         public var stateDirectory = "/tmp/colony"
         public var weight = 1.0
         public var host = ""
+        /// Longest wait before a process that ended is started again.
+        public var restartCap: Duration = .seconds(30)
 
         public init() {}
     }
@@ -88,6 +96,7 @@ public struct ColonyConfiguration: Sendable {
         public var proxy: WebSocketConfiguration.Proxy?
         public var headers: [String: String] = [:]
         public var firstDataWithin: Duration = .seconds(60)
+        public var prewarm = true
         /// What a worker of this configuration wants of the exchange when it starts; `colony subscribe` changes it from then on.
         public var topics: [Topic] = []
 
@@ -113,6 +122,16 @@ public struct ColonyConfiguration: Sendable {
         if let interval = settings.heartbeatInterval { dialect.profile.heartbeat.interval = interval }
         if let age = settings.maxAge { dialect.profile.limits.maxAge = age }
         return dialect
+    }
+
+    /// What the streams of the configured topics may grow to, by their retention by count and 500 bytes per packet (one of 200 bytes takes about
+    /// 215, one of a kilobyte about 1,095). What is subscribed later is not known here; the workers then shorten retentions as memory fills.
+    public var streamQuotaBytes: Int64 {
+        exchanges.values.reduce(0) { sum, exchange in
+            guard !exchange.topics.isEmpty else { return sum }
+            let entries = exchange.topics.reduce(exchange.controlMaxlen) { $0 + (exchange.channelMaxlen[$1.channel] ?? exchange.maxlen) }
+            return sum + Int64(entries) * 500
+        }
     }
 
     /// The budget group of a feed: its configured budget, else the exchange's id.
@@ -143,6 +162,8 @@ public struct ColonyConfiguration: Sendable {
         feed.maxAge = settings.retentionAge
         feed.forget = settings.retentionForget
         feed.firstDataWithin = settings.firstDataWithin
+        feed.prewarm = settings.prewarm
+        feed.requiresReplica = redis.requireReplica
         feed.publish.ringBytes = ringBytes
         return feed
     }

@@ -74,6 +74,10 @@ public struct ConfigurationKey: Sendable {
         .init("redis.reconnect_cap", "duration", default: "1s", "10ms..10s", "longest wait between attempts to reach Redis") {
             $0.redis.reconnectCap = try Value.duration($1, .milliseconds(10)...(.seconds(10)))
         },
+        .init(
+            "redis.require_replica", "true/false", default: "false", "true or false",
+            "open no websocket while Redis has no replica in touch: a failover then loses less than the rings hold"
+        ) { $0.redis.requireReplica = try Value.bool($1) },
         .init("redis.embedded_generation", "text", default: "", "set by `colony up`", "the data set that the supervisor itself created") {
             $0.redis.embeddedGeneration = $1.isEmpty ? nil : $1
         },
@@ -130,8 +134,17 @@ public struct ConfigurationKey: Sendable {
             }
             $0.worker.weight = weight
         },
+        .init(
+            "worker.restart_cap", "duration", default: "30s", "100ms..10m",
+            "longest wait before a worker process that ended is started again"
+        ) {
+            $0.worker.restartCap = try Value.duration($1, .milliseconds(100)...(.seconds(600)))
+        },
         .init("drain.limit", "duration", default: "500ms", "100ms..1m", "a drain takes no longer") {
             $0.drainLimit = try Value.duration($1, .milliseconds(100)...(.seconds(60)))
+        },
+        .init("handover.patience", "duration", default: "3s", "0s..1m", "a planned handover waits so long for the successor's TLS") {
+            $0.handoverPatience = try Value.duration($1, .zero...(.seconds(60)))
         },
         .init("placement.settle", "duration", default: "3s", "0s..1m", "a worker that joins counts after this time") {
             $0.placement.settle = try Value.duration($1, .zero...(.seconds(60)))
@@ -142,6 +155,10 @@ public struct ConfigurationKey: Sendable {
         .init("placement.min_residence", "duration", default: "10m", "0s..1d", "no feed is moved for balance sooner after it came") {
             $0.placement.minimumResidence = try Value.duration($1, .zero...(.seconds(86_400)))
         },
+        .init(
+            "history", "path", default: "", "a directory",
+            "each worker keeps a journal there of what it knew and did, for `colony history check`"
+        ) { $0.history = $1.isEmpty ? nil : $1 },
         .init("ring.bytes", "bytes", default: "64MB", "1MB..16GB", "memory of all feeds of a worker process for packets not yet durable") {
             $0.ringBytes = try Value.bytes($1, (1 << 20)...(16 << 30))
         },

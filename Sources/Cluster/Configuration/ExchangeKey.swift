@@ -81,6 +81,9 @@ public struct ExchangeKey: Sendable {
         .init("first_data_within", "duration", default: "60s", "a subscribed connection without any data for so long is dead") {
             $0.firstDataWithin = try Value.duration($1, .milliseconds(100)...(.seconds(86_400)))
         },
+        .init("prewarm", "true/false", default: "true", "in a planned handover TCP and TLS are up before the lease is given up") {
+            $0.prewarm = try Value.bool($1)
+        },
         .init("tls.roots", "path", default: "the system's", "PEM file of the authorities to trust") { $0.roots = .file($1) },
         .init("tls.insecure", "true/false", default: "false", "no verification at all; warned about") {
             if try Value.bool($1) { $0.roots = .insecure }

@@ -66,12 +66,7 @@ public struct EmbeddedRedis: Sendable {
         // Its own process group: Ctrl-C at the terminal is for us, and Redis must outlive the workers' drain.
         options.processGroupID = 0
         options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: .seconds(3))]
-        let arguments = [
-            "--port", "\(port)", "--bind", "127.0.0.1", "--unixsocket", socket, "--unixsocketperm", "700", "--dir", directory, "--logfile",
-            log, "--daemonize", "no", "--save", "", "--appendonly", "yes", "--appendfsync", "everysec", "--aof-load-truncated", "yes",
-            "--stop-writes-on-bgsave-error", "no", "--maxmemory", "\(Self.defaultMaxMemory())", "--maxmemory-policy", "noeviction",
-            "--stream-node-max-bytes", "16384", "--stream-node-max-entries", "0", "--timeout", "0", "--tcp-keepalive", "30",
-        ]
+        let arguments = Self.arguments(directory: directory, port: port)
         var isFirst = true
         while !Task.isCancelled {
             let started = LocalTime.now()
@@ -101,6 +96,17 @@ public struct EmbeddedRedis: Sendable {
             logger.warning("redis-server ended; starting it again on its data", metadata: ["directory": "\(directory)"])
             if LocalTime.now() - started < .seconds(1) { try await Task.sleep(for: .milliseconds(500)) }
         }
+    }
+
+    /// The settings of a private server whose data are leases and streams; its socket is `redis.sock`, its log `redis.log` in `directory`.
+    package static func arguments(directory: String, port: Int, bind: String = "127.0.0.1") -> [String] {
+        [
+            "--port", "\(port)", "--bind", bind, "--unixsocket", "\(directory)/redis.sock", "--unixsocketperm", "700", "--dir", directory,
+            "--logfile", "\(directory)/redis.log", "--daemonize", "no", "--save", "", "--appendonly", "yes", "--appendfsync", "everysec",
+            "--aof-load-truncated", "yes", "--stop-writes-on-bgsave-error", "no", "--maxmemory", "\(defaultMaxMemory())",
+            "--maxmemory-policy", "noeviction", "--stream-node-max-bytes", "16384", "--stream-node-max-entries", "0", "--timeout", "0",
+            "--tcp-keepalive", "30",
+        ]
     }
 
     private static func awaitReady(_ endpoint: RedisEndpoint, pid: Int32, log: String) async throws {

@@ -97,7 +97,7 @@ public struct ClusterClient: Sendable {
             dropped: reports.reduce(0) { $0 + $1.report.dropped }, reason: current?.reason ?? "")
     }
 
-    private func hash(_ key: String) async throws -> [String: String] {
+    func hash(_ key: String) async throws -> [String: String] {
         let values = try await redis.send(["HGETALL", .string(key)]).array ?? []
         var fields: [String: String] = [:]
         for index in stride(from: 0, to: values.count - 1, by: 2) {

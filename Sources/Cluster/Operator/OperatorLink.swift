@@ -1,18 +1,18 @@
 import Coordination
 import NIOCore
 import NIOPosix
-import RedisClient
+package import RedisClient
 import Synchronization
 
 /// An operator's connection to Redis: opened again when it broke, so that a view outlives a restart of the server.
-final class OperatorLink: Sendable {
-    let endpoint: RedisEndpoint
+package final class OperatorLink: Sendable {
+    package let endpoint: RedisEndpoint
     private let connection = Mutex<RedisConnection?>(nil)
 
-    init(_ endpoint: RedisEndpoint) { self.endpoint = endpoint }
+    package init(_ endpoint: RedisEndpoint) { self.endpoint = endpoint }
 
     /// The open connection, or a new one.
-    func open() async throws(RedisError) -> RedisConnection {
+    package func open() async throws(RedisError) -> RedisConnection {
         if let open = connection.withLock({ $0 }), open.isOpen { return open }
         let fresh = try await RedisConnection.connect(
             to: endpoint, name: "colony:operator", on: MultiThreadedEventLoopGroup.singleton.next())
@@ -20,7 +20,7 @@ final class OperatorLink: Sendable {
         return fresh
     }
 
-    func send(_ arguments: [RedisArgument], timeout: Duration = .seconds(2)) async throws -> RedisValue {
+    package func send(_ arguments: [RedisArgument], timeout: Duration = .seconds(2)) async throws -> RedisValue {
         try await open().send(arguments, timeout: timeout)
     }
 
@@ -37,5 +37,5 @@ final class OperatorLink: Sendable {
 
     func serverInfo() async throws -> RedisServerInfo { try await open().serverInfo() }
 
-    func close() { connection.withLock { $0 }?.close() }
+    package func close() { connection.withLock { $0 }?.close() }
 }

@@ -54,6 +54,7 @@ extension ControlPlane: FeedControl {
     func socketOpening(_ feed: FeedName) { run { $0.socketOpening(feed) } }
     func socketClosed(_ feed: FeedName) { run { $0.socketClosed(feed) } }
     func letGo(_ feed: FeedName) { run { $0.letGo(feed) } }
+    func offer(_ feed: FeedName, to worker: String) { run { $0.offer(feed, to: worker) } }
     func saw(_ feed: FeedName, epoch: Int) { run { $0.saw(feed, epoch: epoch) } }
     func finished(_ feed: FeedName) { run { $0.finished(feed) } }
 }

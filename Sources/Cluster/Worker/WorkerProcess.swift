@@ -45,6 +45,14 @@ public struct WorkerProcess: Sendable {
             throw ClusterError(.inUse, error.description)
         }
         try await WorkerPreflight.checkRedis(configuration, logger: logger)
+        let journal: WorkerJournal?
+        do throws(WorkerJournalError) {
+            journal = try configuration.history.map { path throws(WorkerJournalError) in
+                try WorkerJournal(directory: path, incarnation: incarnation)
+            }
+        } catch {
+            throw ClusterError(.configuration, "history: \(error)")
+        }
         try await Self.wantConfigured(configuration)
 
         var logger = logger
@@ -58,7 +66,7 @@ public struct WorkerProcess: Sendable {
         let link = try await dataLoop.submit { [logger] in
             let link = RedisLink(
                 endpoint: configuration.redis.endpoint, name: "colony:data:\(incarnation)", reconnectCap: configuration.redis.reconnectCap,
-                on: dataLoop, logger: logger)
+                on: dataLoop, journal: journal, logger: logger)
             link.start()
             return NIOLoopBound(link, eventLoop: dataLoop)
         }.get()
@@ -72,7 +80,7 @@ public struct WorkerProcess: Sendable {
             let box = PlaneBox()
             let state = ControlState(
                 configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorStore: store,
-                on: controlLoop, logger: logger,
+                journal: journal, on: controlLoop, logger: logger,
                 makeFeed: { state, feed, entry in
                     WorkerProcess.makeFeed(feed, entry, state, box.plane, link, ring, spill, dataLoop)
                 },
@@ -97,6 +105,8 @@ public struct WorkerProcess: Sendable {
         try? await controlGroup.shutdownGracefully()
         try? await dataGroup.shutdownGracefully()
         await spill?.close()
+        journal?.close()
+        if let failure = journal?.failure { logger.warning("The journal has a hole", metadata: ["reason": "\(failure)"]) }
         withExtendedLifetime(lock) {}
     }
 
@@ -150,11 +160,13 @@ public struct WorkerProcess: Sendable {
         let floor = state.floors[feed]
         let logger = state.logger
         let progress = FeedProgress()
+        let journal = state.journal
         let runner = FeedRunnerBox(dataLoop)
         dataLoop.execute {
             let made = FeedRunner(
                 configuration: configuration, incarnation: incarnation, floor: floor, progress: progress, link: link.value,
-                resources: PublishResources(ring: ring.value, disk: spill?.disk(of: feed, on: dataLoop)), control: plane, logger: logger)
+                resources: PublishResources(ring: ring.value, disk: spill?.disk(of: feed, on: dataLoop)), control: plane, journal: journal,
+                logger: logger)
             runner.set(made)
             made.start()
         }

@@ -15,6 +15,13 @@ public protocol Dialect: Sendable {
     /// Where to connect. `topics` are those the connection will carry (some exchanges name them in the URL); `random` is drawn by the caller.
     func connection(topics: [Topic], random: UInt64) -> ConnectionPlan
 
+    /// Addresses beside `profile.url` that serve channels of their own, derived from it; empty where one address serves all, and where the
+    /// configured address is not one the others could be derived from.
+    var branches: [Branch] { get }
+
+    /// The name of the branch that serves the topic; nil: the main address does.
+    func branch(of topic: Topic) -> String?
+
     /// The messages that subscribe to `topics`, batched as the exchange's limits want. The request ids count up from `firstID`.
     func subscribe(_ topics: [Topic], firstID: Int) -> [Request]
 
@@ -33,7 +40,29 @@ public protocol Dialect: Sendable {
     func makeReader() -> any DialectReader
 }
 
+/// An address of an exchange that serves some of its channels, and is the only one that does.
+public struct Branch: Sendable, Hashable {
+    /// In the character set of feed names: `public`, `business`.
+    public var name: String
+    public var url: String
+
+    public init(name: String, url: String) {
+        self.name = name
+        self.url = url
+    }
+
+    /// The branch at `path` instead of `main` at the end of `url`'s path; nil where the URL does not end so.
+    static func named(_ name: String, of url: String, replacing main: String, with path: String) -> Branch? {
+        let query = url.firstIndex(of: "?") ?? url.endIndex
+        guard url[..<query].hasSuffix(main) else { return nil }
+        return Branch(name: name, url: url[..<query].dropLast(main.count) + path + url[query...])
+    }
+}
+
 extension Dialect {
+    public var branches: [Branch] { [] }
+    public func branch(of topic: Topic) -> String? { nil }
+
     public func stamped(_ request: Request, wallMilliseconds: Double) -> Request { request }
 }
 

@@ -7,12 +7,10 @@ struct BinanceDialect: Dialect {
 
     var profile: ExchangeProfile
     let variant: Variant
-    private let defaultURL: String
 
     init(_ profile: ExchangeProfile, _ variant: Variant) {
         self.profile = profile
         self.variant = variant
-        defaultURL = profile.url
     }
 
     func canonical(_ topic: Topic) throws(DialectError) -> Topic {
@@ -24,15 +22,16 @@ struct BinanceDialect: Dialect {
         return result
     }
 
-    func connection(topics: [Topic], random: UInt64) -> ConnectionPlan {
-        // USD-M futures serve books and best prices on one path, everything else on another. A mixture stays on the undivided path.
-        guard profile.id == "binance_usdm", profile.url == defaultURL, !topics.isEmpty else { return .url(profile.url) }
-        let publicCount = topics.count { ["book", "book_snapshot", "bbo"].contains(ChannelName($0.channel).base) }
-        switch publicCount {
-        case topics.count: return .url("wss://fstream.binance.com/public/stream")
-        case 0: return .url("wss://fstream.binance.com/market/stream")
-        default: return .url(profile.url)
-        }
+    func connection(topics: [Topic], random: UInt64) -> ConnectionPlan { .url(profile.url) }
+
+    /// USD-M futures serve books and best prices on one path, everything else on another.
+    var branches: [Branch] {
+        guard profile.id == "binance_usdm" else { return [] }
+        return Branch.named("public", of: profile.url, replacing: "/market/stream", with: "/public/stream").map { [$0] } ?? []
+    }
+
+    func branch(of topic: Topic) -> String? {
+        ["book", "book_snapshot", "bbo"].contains(ChannelName(topic.channel).base) ? branches.first?.name : nil
     }
 
     func subscribe(_ topics: [Topic], firstID: Int) -> [Request] { requests("SUBSCRIBE", topics, firstID) }
@@ -73,7 +72,8 @@ extension BinanceDialect {
         BinanceDialect(
             ExchangeProfile(
                 id: "binance_usdm", name: "Binance USD-margined futures", market: .futures, family: "binance",
-                url: "wss://fstream.binance.com/stream", heartbeat: futuresHeartbeat, limits: futuresLimits, exampleSymbol: "BTCUSDT"),
+                url: "wss://fstream.binance.com/market/stream", heartbeat: futuresHeartbeat, limits: futuresLimits, exampleSymbol: "BTCUSDT"
+            ),
             .futures),
         BinanceDialect(
             ExchangeProfile(

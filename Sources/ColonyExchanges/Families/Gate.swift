@@ -131,7 +131,10 @@ struct GateReader: DialectReader {
         if message.equals(event, "upgrade") {
             return .notice(Notice(.reconnect, "the exchange upgrades and asks to reconnect: \(message.excerpt)"))
         }
-        return .unrouted
+        // An answer to what it did not understand (the heartbeat of 2020 among it).
+        let code = Self.errorCode.scan(message)
+        let words = [code[0], Self.answer.scan(message)[2]].compactMap(\.self).map { message.text($0) }
+        return words.isEmpty ? .unrouted : .notice(Notice(.error, words.joined(separator: " ")))
     }
 
     private func data(_ channel: Range<Int>, _ message: UnsafeRawBufferPointer) -> Reading {

@@ -1,11 +1,9 @@
 /// Huobi's (HTX's) protocol. Every frame of the server is one gzip member, unpacked before it is read here.
 struct HuobiDialect: Dialect {
     var profile: ExchangeProfile
-    private let defaultURL: String
 
     init(_ profile: ExchangeProfile) {
         self.profile = profile
-        defaultURL = profile.url
     }
 
     private var channels: HuobiChannels { HuobiChannels(isSpot: profile.market == .spot) }
@@ -29,12 +27,15 @@ struct HuobiDialect: Dialect {
         return Topic(channel: channels.word(own), symbol: symbol)
     }
 
-    func connection(topics: [Topic], random: UInt64) -> ConnectionPlan {
-        // Spot serves incremental books on a path of their own, which serves nothing else.
-        let isBooksOnly = !topics.isEmpty && topics.allSatisfy { ChannelName($0.channel).base == "book" }
-        guard profile.id == "huobi", profile.url == defaultURL, isBooksOnly else { return .url(profile.url) }
-        return .url("wss://api.huobi.pro/feed")
+    func connection(topics: [Topic], random: UInt64) -> ConnectionPlan { .url(profile.url) }
+
+    /// Spot serves incremental books on a path of their own, which serves nothing else.
+    var branches: [Branch] {
+        guard profile.id == "huobi" else { return [] }
+        return Branch.named("feed", of: profile.url, replacing: "/ws", with: "/feed").map { [$0] } ?? []
     }
+
+    func branch(of topic: Topic) -> String? { ChannelName(topic.channel).base == "book" ? branches.first?.name : nil }
 
     func subscribe(_ topics: [Topic], firstID: Int) -> [Request] {
         var requests: [Request] = []

@@ -3,11 +3,9 @@
 /// Version 3 packed every frame with raw deflate: set `compression: raw_deflate` for a server that still speaks it.
 struct OKXDialect: Dialect {
     var profile: ExchangeProfile
-    private let defaultURL: String
 
     init(_ profile: ExchangeProfile) {
         self.profile = profile
-        defaultURL = profile.url
     }
 
     func canonical(_ topic: Topic) throws(DialectError) -> Topic {
@@ -21,10 +19,15 @@ struct OKXDialect: Dialect {
         return Topic(channel: OKXChannels.word(own), symbol: symbol)
     }
 
-    func connection(topics: [Topic], random: UInt64) -> ConnectionPlan {
-        // Candles and single trades have an address of their own.
-        let isBusiness = !topics.isEmpty && topics.allSatisfy { $0.channel == "trade.all" || $0.channel.hasPrefix("candle.") }
-        return .url(isBusiness && profile.url == defaultURL ? "wss://ws.okx.com:8443/ws/v5/business" : profile.url)
+    func connection(topics: [Topic], random: UInt64) -> ConnectionPlan { .url(profile.url) }
+
+    /// Candles and single trades have an address of their own.
+    var branches: [Branch] {
+        Branch.named("business", of: profile.url, replacing: "/public", with: "/business").map { [$0] } ?? []
+    }
+
+    func branch(of topic: Topic) -> String? {
+        topic.channel == "trade.all" || topic.channel.hasPrefix("candle.") ? branches.first?.name : nil
     }
 
     func subscribe(_ topics: [Topic], firstID: Int) -> [Request] { requests("subscribe", topics, firstID) }

@@ -4,6 +4,8 @@ extension FeedMachine {
         /// Placement: this worker's rank for the feed (1 is best), nil when it is none of its business; and the name of another host's worker
         /// that could take it over, if there is one.
         case placed(rank: Int?, alternate: String?)
+        /// The owner is about to hand the feed over to this worker: until the time it is watched here, and claimed first, whatever the rank.
+        case invited(until: LocalTime)
         /// A poll's answer for this feed arrived now, on the control connection of this number; nil: there is no record.
         case observed(LeaseObservation?, connection: Int)
         case controlLost

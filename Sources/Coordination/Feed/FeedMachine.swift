@@ -15,6 +15,8 @@ public struct FeedMachine: Sendable {
     /// Incarnations of this host that are proved dead; small, the newest last.
     private var dead: [Incarnation] = []
     private var stopRequest: Stop?
+    /// Until then the feed is offered to this worker by its owner.
+    private var invitedUntil: LocalTime?
 
     public init(policy: FeedPolicy, incarnation: Incarnation) {
         self.policy = policy
@@ -164,8 +166,10 @@ public struct FeedMachine: Sendable {
         var actions: [Action] = []
         // The first act of anything that happens late is to close.
         if let lease, now >= lease.deadline { passDeadline(lease, now, &actions) }
+        if let invitedUntil, now >= invitedUntil { self.invitedUntil = nil }
         switch event {
         case .placed(let rank, let alternate): place(rank, alternate, &actions)
+        case .invited(let until): invite(until, &actions)
         case .observed(let observation, let connection): observe(observation, connection, now, &random, &actions)
         case .controlLost: if case .watching = state { state = .watching(Watching()) }
         case .woken: if case .watching = state { actions.append(.observe) }
@@ -208,10 +212,10 @@ public struct FeedMachine: Sendable {
         self.rank = rank
         self.alternate = alternate
         switch state {
-        case .idle where rank.map { $0 <= 2 } ?? false:
+        case .idle where isWatcher:
             state = .watching(Watching())
             actions.append(.observe)
-        case .watching where !(rank.map { $0 <= 2 } ?? false):
+        case .watching where !isWatcher:
             state = .idle
         case .watching(var watching) where changed && watching.claimAt != nil:
             // The turn among the claimants is another one.
@@ -222,11 +226,31 @@ public struct FeedMachine: Sendable {
         }
     }
 
+    /// Whether the feed is this worker's business while it is not held.
+    private var isWatcher: Bool { invitedUntil != nil || rank.map { $0 <= 2 } ?? false }
+
+    private mutating func invite(_ until: LocalTime, _ actions: inout [Action]) {
+        guard stopRequest == nil else { return }
+        invitedUntil = until
+        switch state {
+        case .idle, .watching:
+            // Anew: an earlier turn among the claimants counts no longer.
+            state = .watching(Watching())
+            actions.append(.observe)
+        default: break
+        }
+    }
+
     private mutating func observe(
         _ record: LeaseObservation?, _ connection: Int, _ now: LocalTime, _ random: inout some RandomNumberGenerator,
         _ actions: inout [Action]
     ) {
         guard case .watching(var watching) = state else { return }
+        guard isWatcher else {
+            // The invitation has lapsed.
+            state = .idle
+            return
+        }
         guard let record else {
             watching.observation = nil
             state = .watching(watching)
@@ -242,7 +266,7 @@ public struct FeedMachine: Sendable {
         guard let observation = watching.observation else { return }
         switch record.state {
         case .free:
-            let claimAt = watching.claimAt ?? now + policy.claimStagger * ((rank ?? 1) - 1)
+            let claimAt = watching.claimAt ?? now + (invitedUntil == nil ? policy.claimStagger * ((rank ?? 1) - 1) : .zero)
             guard now >= claimAt else {
                 watching.claimAt = claimAt
                 state = .watching(watching)
@@ -281,7 +305,7 @@ public struct FeedMachine: Sendable {
         if stopRequest != nil {
             state = .finished
             actions.append(.finished)
-        } else if rank.map({ $0 <= 2 }) ?? false {
+        } else if isWatcher {
             state = .watching(Watching())
             if looksAtOnce { actions.append(.observe) }
         } else {
@@ -305,6 +329,7 @@ public struct FeedMachine: Sendable {
             actions.append(.hold(lease.token, sentAt: sentAt))
             actions.append(.report(.acquired(epoch: grant.epoch, mode: "acquire", waitMilliseconds: grant.waitMilliseconds)))
             attempts = 0
+            invitedUntil = nil
             if let stopRequest { return release(lease, stopRequest, &random, &actions) }
             state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(grant.waitMilliseconds)))
             timer(now, &random, &actions)
@@ -453,10 +478,12 @@ public struct FeedMachine: Sendable {
         if attempts > 5 { wait = min(wait * (1 << min(attempts - 5, 16)), policy.retryCap) }
         if let retryAfter { wait = max(wait, retryAfter) }
         actions.append(.report(.attemptFailed(count: attempts, wait: wait)))
-        if let stopRequest { return release(lease, stopRequest, &random, &actions) }
+        // Whoever connects next waits what the exchange asked for, too.
+        if let stopRequest { return release(lease, stopRequest, connect: retryAfter, &random, &actions) }
         if attempts % 3 == 0, let alternate {
             // This host may be cut off from the exchange: let another one try.
-            return release(lease, Stop(reason: "exchange not reached", preferred: alternate), &random, &actions)
+            let stop = Stop(reason: "exchange not reached", preferred: alternate)
+            return release(lease, stop, connect: retryAfter, &random, &actions)
         }
         state = .calling(lease, issue(.retry(lease.token, wait: wait), &actions))
     }
@@ -634,6 +661,7 @@ public struct FeedMachine: Sendable {
         guard stopRequest == nil else { return }
         stopRequest = request
         rank = nil
+        invitedUntil = nil
         switch state {
         case .idle, .watching, .finished: finish(&actions)
         // Their replies bring the feed here again, with the token that is then in the record.
@@ -655,12 +683,15 @@ public struct FeedMachine: Sendable {
         }
     }
 
+    /// - Parameter connect: the least wait before the next attempt to connect, whoever makes it.
     private mutating func release(
-        _ lease: Lease, _ request: Stop, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+        _ lease: Lease, _ request: Stop, connect: Duration? = nil, _ random: inout some RandomNumberGenerator,
+        _ actions: inout [Action]
     ) {
+        let delay = draw(policy.takeoverDelay, &random)
         let call = Call.release(
-            lease.token, delay: draw(policy.takeoverDelay, &random), connect: draw(policy.connectDelay, &random),
-            preferred: request.preferred, reason: request.reason)
+            lease.token, delay: delay, connect: max(draw(policy.connectDelay, &random), connect ?? .zero), preferred: request.preferred,
+            reason: request.reason)
         state = .releasing(lease, issue(call, &actions))
     }
 

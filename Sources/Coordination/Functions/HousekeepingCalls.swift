@@ -176,6 +176,8 @@ public enum DesireReply: Sendable, Hashable {
 public enum Wake: Sendable, Hashable, CustomStringConvertible {
     case freed(FeedName)
     case subscriptions(FeedName)
+    /// Something is asked of, or answered to, somebody: the field of the requests hash.
+    case request(String)
 
     /// nil for a message of another version.
     public init?(_ message: String) {
@@ -184,6 +186,7 @@ public enum Wake: Sendable, Hashable, CustomStringConvertible {
         switch words[0] {
         case "freed": self = .freed(FeedName(String(words[1])))
         case "subscriptions": self = .subscriptions(FeedName(String(words[1])))
+        case "request": self = .request(String(words[1]))
         default: return nil
         }
     }
@@ -192,6 +195,7 @@ public enum Wake: Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .freed(let feed): "freed \(feed)"
         case .subscriptions(let feed): "subscriptions \(feed)"
+        case .request(let field): "request \(field)"
         }
     }
 }

@@ -19,6 +19,7 @@ local SILENT_MS = 30000
 local SUSPECTED_MS = 2000
 local MAX_TRIMMED_STREAMS = 200
 local SHORT_STREAM = 500
+local REQUESTS_KEPT_MS = 600000
 
 local FIELDS = {
     'state', 'holder', 'epoch', 'token', 'renewals', 'renewed_at', 'phase', 'next_sequence', 'last_ms', 'control_sequence', 'pending',
@@ -123,7 +124,7 @@ end
 
 -- Subscribers are woken through the group's channel; in a cluster through the shard's.
 local function wake(key, kind, message)
-    local channel = (string.match(key, '^(.-):' .. kind .. ':') or key) .. ':wake'
+    local channel = (string.match(key, '^(.-):' .. kind .. ':') or string.match(key, '^(.*):' .. kind .. '$') or key) .. ':wake'
     if string.find(redis.call('INFO', 'cluster'), 'cluster_enabled:1', 1, true) then
         redis.call('SPUBLISH', channel, message)
     else
@@ -581,6 +582,8 @@ local function publish(keys, args)
     -- The first packet of a stream in this epoch must lie above whatever the stream has seen, and tells readers what that was.
     local after, registry, highest = nil, nil, nil
     local key_at = { ['0'] = 2 }
+    -- Trimming behind a stream's last packet leaves what trimming behind each would: where streams get several, the others are spared it.
+    local last_at = (last - start) / 5 >= 2 * (count - 3) and {} or nil
     for at = start, last, 5 do
         local stream = key_at[args[at]]
         if not stream then
@@ -590,6 +593,7 @@ local function publish(keys, args)
             end
             key_at[args[at]] = stream
         end
+        if last_at then last_at[stream] = at end
         if args[at + 3] == '0' and stream ~= 2 then
             local top = top_of(keys[stream])
             if top then
@@ -614,14 +618,23 @@ local function publish(keys, args)
     local control_at, stored_at, refused = nil, nil, nil
     for at = start, last, 5 do
         local stream, added = key_at[args[at]], nil
-        local length = stream == 2 and args[3] or args[stream]
         local opened = after and after[at]
-        if opened then
-            added = append('XADD', keys[stream], 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data',
-                args[at + 4], 'after', opened)
+        if last_at and last_at[stream] ~= at then
+            if opened then
+                added = append('XADD', keys[stream], args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data', args[at + 4],
+                    'after', opened)
+            else
+                added = append('XADD', keys[stream], args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data', args[at + 4])
+            end
         else
-            added = append('XADD', keys[stream], 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data',
-                args[at + 4])
+            local length = stream == 2 and args[3] or args[stream]
+            if opened then
+                added = append('XADD', keys[stream], 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3],
+                    'data', args[at + 4], 'after', opened)
+            else
+                added = append('XADD', keys[stream], 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3],
+                    'data', args[at + 4])
+            end
         end
         if type(added) ~= 'string' then
             -- Only possible when somebody wrote to this stream by hand within the epoch (or an id in the middle is none).
@@ -928,6 +941,35 @@ local function desire(keys, args)
     return { '1', following }
 end
 
+-- request: what operators and workers ask of a worker or supervisor, and the answers.
+-- KEYS  requests meta
+-- ARGV  field and value in turn; an empty value removes the field
+-- 1 version now     stored as '<now> <value>'; requests_version moved
+-- Keeps: nothing but the hash: whoever is asked decides, and does what only it may do (a lease is given up by its holder alone). Subscribed
+-- workers are woken with the field's name; the others see the version move. What is ten minutes old goes with a later call.
+local function request(keys, args)
+    if #args < 2 or #args % 2 ~= 0 then error({ err = 'BADARG request takes field and value in turn' }) end
+    local requests, meta = keys[1], keys[2]
+    local now = clock()
+    local stale = redis.call('HGETALL', requests)
+    for at = 1, #stale, 2 do
+        local since = tonumber(string.match(stale[at + 1], '^%d+'))
+        if not since or now - since > REQUESTS_KEPT_MS then redis.call('HDEL', requests, stale[at]) end
+    end
+    for at = 1, #args, 2 do
+        if args[at + 1] == '' then
+            redis.call('HDEL', requests, args[at])
+        else
+            redis.call('HSET', requests, args[at], text(now) .. ' ' .. args[at + 1])
+        end
+    end
+    local version = redis.call('HINCRBY', meta, 'requests_version', 1)
+    for at = 1, #args, 2 do
+        if args[at + 1] ~= '' then wake(requests, 'requests', 'request ' .. args[at]) end
+    end
+    return { '1', text(version), text(now) }
+end
+
 -- Leases live on when memory is full: everything but `publish` may write then.
 local function register(name, callback, ...)
     redis.register_function({ function_name = 'colony1_' .. name, callback = callback, flags = { ... } })
@@ -948,3 +990,4 @@ register('resume', resume, 'allow-oom')
 register('trim', trim, 'allow-oom')
 register('beat', beat, 'allow-oom')
 register('desire', desire, 'allow-oom')
+register('request', request, 'allow-oom')

@@ -81,4 +81,24 @@ extension FunctionModel {
         hashes[holder, default: [:]][field] = String(version + 1)
         return Self.reply("1", String(version + 1))
     }
+
+    mutating func request(_ call: Arguments, now: Int64) throws(RedisError) -> RedisValue {
+        guard call.values.count >= 2, call.values.count % 2 == 0 else { throw Self.error("BADARG request takes field and value in turn") }
+        let (requests, meta) = (call.keys[0], call.keys[1])
+        for (field, text) in hashes[requests] ?? [:] {
+            let since = Int64(text.prefix { $0.isNumber })
+            if since.map({ now - $0 > 600_000 }) ?? true { hashes[requests]?[field] = nil }
+        }
+        for at in stride(from: 0, to: call.values.count, by: 2) {
+            let (field, value) = (call.values[at], call.values[at + 1])
+            hashes[requests, default: [:]][field] = value.isEmpty ? nil : "\(now) \(value)"
+        }
+        if hashes[requests]?.isEmpty == true { hashes[requests] = nil }
+        let version = RecordModel(hashes[meta] ?? [:]).number("requests_version") + 1
+        hashes[meta, default: [:]]["requests_version"] = String(version)
+        for at in stride(from: 0, to: call.values.count, by: 2) where !call.values[at + 1].isEmpty {
+            wake(requests, kind: "requests", "request \(call.values[at])")
+        }
+        return Self.reply("1", String(version), String(now))
+    }
 }

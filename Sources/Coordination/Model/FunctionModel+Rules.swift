@@ -127,7 +127,9 @@ extension FunctionModel {
     }
 
     mutating func wake(_ key: String, kind: String, _ message: String) {
-        let prefix = key.ranges(of: ":\(kind):").first.map { String(key[..<$0.lowerBound]) } ?? key
+        let prefix =
+            key.ranges(of: ":\(kind):").first.map { String(key[..<$0.lowerBound]) }
+            ?? (key.hasSuffix(":\(kind)") ? String(key.dropLast(kind.count + 1)) : key)
         published.append(Message(channel: "\(prefix):wake", text: message))
     }
 

@@ -60,6 +60,7 @@ package struct FunctionModel: Sendable {
         case "trim": return try trim(arguments)
         case "beat": return try beat(arguments, now: now)
         case "desire": return try desire(arguments)
+        case "request": return try request(arguments, now: now)
         default: throw Self.error("ERR Function not found", code: .functionNotFound)
         }
     }

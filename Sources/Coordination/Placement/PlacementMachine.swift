@@ -50,8 +50,10 @@ public struct PlacementMachine: Sendable {
     var feeds: [FeedName: Entry] = [:]
     private var total = 0
     private var heaviest = 1
-    private(set) var cap = 0
-    private(set) var mean = 0.0
+    /// The most this worker may hold, in weights.
+    public private(set) var cap = 0
+    /// This worker's fair share of all feeds; 0 while it does not count.
+    public private(set) var mean = 0.0
     /// Held feeds, and since when.
     var held: [FeedName: LocalTime] = [:]
     /// Claims under way; they count as load.
@@ -70,6 +72,8 @@ public struct PlacementMachine: Sendable {
     private var readCatalogueVersion: Int?
     private var wantedCatalogueVersion: Int?
     private var readAt: LocalTime?
+    /// A read that failed is not repeated at once, however short the settle time.
+    private var notReadBefore = LocalTime(nanoseconds: .min)
     private var isReading = false
     private var isReadingCatalogue = false
     var stableSince: LocalTime?
@@ -109,9 +113,10 @@ public struct PlacementMachine: Sendable {
         return finish(now: now)
     }
 
-    /// Reading the members failed; it is tried again after the settle time.
+    /// Reading the members failed; it is tried again after the settle time, at the earliest after a second.
     public mutating func membersNotRead(now: LocalTime) -> [Action] {
         isReading = false
+        notReadBefore = now + .seconds(1)
         return finish(now: now)
     }
 
@@ -142,9 +147,9 @@ public struct PlacementMachine: Sendable {
     /// The sum of the weights of what is held and being claimed: what `beat` tells as `load`.
     public var load: Int { held.keys.reduce(0) { $0 + weight($1) } + reserved.reduce(0) { $0 + weight($1) } }
 
-    /// Asks to claim a feed: true if it fits below the cap. It counts until `took` or `claimFailed`.
-    public mutating func reserve(_ feed: FeedName) -> Bool {
-        guard !isDraining, held[feed] == nil, feeds[feed] != nil, reserved.contains(feed) || fits(feed) else { return false }
+    /// Asks to claim a feed: true if it fits below the cap, or is being handed over to this worker. It counts until `took` or `claimFailed`.
+    public mutating func reserve(_ feed: FeedName, isInvited: Bool = false) -> Bool {
+        guard !isDraining, held[feed] == nil, feeds[feed] != nil, reserved.contains(feed) || isInvited || fits(feed) else { return false }
         reserved.insert(feed)
         return true
     }
@@ -177,6 +182,29 @@ public struct PlacementMachine: Sendable {
         place()
         return finish(now: now)
     }
+
+    /// The worker stays after all.
+    public mutating func undrain(now: LocalTime) -> [Action] {
+        isDraining = false
+        place()
+        return finish(now: now)
+    }
+
+    /// Where a held feed is best handed over to: the best-placed member with room for it, else the one with the least load; nil: there is no
+    /// other. What is promised counts as load until the loads are read again.
+    public mutating func successor(of feed: FeedName) -> String? {
+        guard let entry = feeds[feed] else { return nil }
+        let fitting = Rendezvous.best(entry.hash, among: candidates) { index in
+            Self.fits(entry.weight, load: others[index].load, cap: others[index].cap, mean: others[index].mean)
+        }
+        let least = others.indices.min { (Double(others[$0].load) - others[$0].mean, $0) < (Double(others[$1].load) - others[$1].mean, $1) }
+        guard let chosen = fitting ?? least else { return nil }
+        others[chosen].load += entry.weight
+        return candidates[chosen].name
+    }
+
+    /// Whether a worker of this name counts at present: ready, settled, and not this one.
+    public func isCandidate(_ name: String) -> Bool { candidates.contains { $0.name == name } }
 
     // MARK: Time
 
@@ -307,6 +335,6 @@ public struct PlacementMachine: Sendable {
     private var nextRead: LocalTime? {
         guard let wantedVersion else { return nil }
         guard let readAt else { return LocalTime(nanoseconds: .min) }
-        return readAt + (wantedVersion != readVersion ? settings.settle : settings.loadRefresh(members: members.count))
+        return max(notReadBefore, readAt + (wantedVersion != readVersion ? settings.settle : settings.loadRefresh(members: members.count)))
     }
 }

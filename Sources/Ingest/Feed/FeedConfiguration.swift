@@ -30,8 +30,12 @@ public struct FeedConfiguration: Sendable {
     /// By channel, instead of `dataMaxlen`.
     public var channelMaxlen: [String: Int] = [:]
     public var publish = PublishMachine.Limits()
+    /// No websocket is opened while Redis has no replica in touch.
+    public var requiresReplica = false
     /// Time from the upgrade to the first data of any stream when something is subscribed.
     public var firstDataWithin: Duration = .seconds(60)
+    /// A successor that is told beforehand opens TCP and TLS before the lease is its own.
+    public var prewarm = true
 
     public init(keys: FeedKeys, dialect: any Dialect, policy: FeedPolicy) {
         self.keys = keys

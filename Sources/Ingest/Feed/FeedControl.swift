@@ -17,6 +17,8 @@ package protocol FeedControl: Sendable {
     /// The websocket is closed, or the attempt to open one has ended.
     func socketClosed(_ feed: FeedName)
     func letGo(_ feed: FeedName)
+    /// The feed is about to be given up, and this worker shall have it.
+    func offer(_ feed: FeedName, to worker: String)
     /// The feed saw this epoch, whoever made it.
     func saw(_ feed: FeedName, epoch: Int)
     /// The feed has been given up after `stop`.

@@ -30,6 +30,7 @@ package final class RedisLink {
     private let endpoint: RedisEndpoint
     private let name: String
     private let logger: Logger
+    private let journal: WorkerJournal?
     private let reconnectCap: Duration
     private var connection: RedisConnection?
     private var users: [ObjectIdentifier: any RedisLinkUser] = [:]
@@ -47,7 +48,11 @@ package final class RedisLink {
     private var replicatedAt: LocalTime?
     private var isReplicated = false
 
-    package init(endpoint: RedisEndpoint, name: String, reconnectCap: Duration, on eventLoop: any EventLoop, logger: Logger) {
+    package init(
+        endpoint: RedisEndpoint, name: String, reconnectCap: Duration, on eventLoop: any EventLoop, journal: WorkerJournal? = nil,
+        logger: Logger
+    ) {
+        self.journal = journal
         self.endpoint = endpoint
         self.name = name
         self.reconnectCap = reconnectCap
@@ -155,6 +160,7 @@ package final class RedisLink {
         self.connection = connection
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         connection.closeFuture.whenComplete { _ in loopBound.value.lost() }
+        journal?.add(.link, [("which", .text("data")), ("up", .flag(true))])
         logger.debug("Data connection up", metadata: ["redis": "\(endpoint)"])
         for user in users.values { user.linkUp() }
     }
@@ -216,6 +222,7 @@ package final class RedisLink {
         guard connection != nil else { return }
         connection = nil
         isLoadingLibrary = false
+        journal?.add(.link, [("which", .text("data")), ("up", .flag(false))])
         for user in users.values { user.linkLost() }
         guard !isClosed else { return }
         logger.info("Data connection lost", metadata: ["redis": "\(endpoint)"])

@@ -13,6 +13,8 @@ final class ReplicaProbe {
     private let eventLoop: any EventLoop
     private let logger: Logger
     private var connection: RedisConnection?
+    /// The server that the connection reaches.
+    private var connectedRunID = ""
     private var isBusy = false
     private var isClosed = false
     /// How long WAIT waits.
@@ -36,7 +38,11 @@ final class ReplicaProbe {
     func ask(serverRunID: String, completion: @escaping (LocalTime?) -> Void) {
         guard !isBusy, !isClosed else { return }
         isBusy = true
-        if let connection { return wait(connection, completion) }
+        if let connection {
+            if connectedRunID == serverRunID { return wait(connection, completion) }
+            connection.close()
+            self.connection = nil
+        }
         let bound = NIOLoopBound((self, completion, serverRunID), eventLoop: eventLoop)
         RedisConnection.connect(to: endpoint, name: name, on: eventLoop) { result in
             let (probe, completion, serverRunID) = bound.value
@@ -55,6 +61,7 @@ final class ReplicaProbe {
                 return finish(nil, completion)
             }
             self.connection = connection
+            connectedRunID = serverRunID
             let bound = NIOLoopBound(self, eventLoop: eventLoop)
             connection.closeFuture.whenComplete { _ in bound.value.lost(connection) }
             wait(connection, completion)

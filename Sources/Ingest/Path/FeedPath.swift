@@ -23,8 +23,9 @@ package protocol FeedPathOwner: AnyObject {
 
 /// The packet path of one connection: websocket message -> dialect -> ring -> publisher, on one event loop, without a hop or a lock.
 package final class FeedPath: WebSocketDelegate {
-    private var reader: any DialectReader
-    private var router = StreamRouter()
+    // Here and below, what every packet touches is unchecked: it is on the event loop only, and no access to it calls back into the path.
+    @exclusivity(unchecked) private var reader: any DialectReader
+    @exclusivity(unchecked) private var router = StreamRouter()
     /// The topics met on this connection.
     private var slots: [Topic: Int] = [:]
     private let publisher: Publisher
@@ -37,19 +38,21 @@ package final class FeedPath: WebSocketDelegate {
     /// Redis' clock minus the local one, nanoseconds.
     package var clockOffset: Int64
     // The clocks are read once per burst.
-    private var burstLocal: Int64 = 0
-    private var burstWall: Int64 = 0
-    private var burstMilliseconds: Int64 = 0
+    @exclusivity(unchecked) private var burstLocal: Int64 = 0
+    @exclusivity(unchecked) private var burstWall: Int64 = 0
+    @exclusivity(unchecked) private var burstMilliseconds: Int64 = 0
     /// Local time of the last frame of any kind and of the last data, nanoseconds.
     package private(set) var lastFrame: Int64
-    package private(set) var lastData: Int64 = 0
-    package private(set) var messages = 0
+    @exclusivity(unchecked) package private(set) var lastData: Int64 = 0
+    @exclusivity(unchecked) package private(set) var messages = 0
     package private(set) var malformed = 0
     /// The last message that was no packet, for reports: at most 1,000 bytes.
     package private(set) var lastReceived = ""
+    /// Of the attempt that opened it, among those of its feed.
+    package var number = 0
     private var isGreeted = false
     /// False once the connection is being given up: what still arrives belongs to no epoch.
-    package var isActive = true
+    @exclusivity(unchecked) package var isActive = true
     private let maximumStreams = 100_000
 
     package init(

@@ -2,35 +2,28 @@ import NIOCore
 
 /// Writes the arguments of a packet in the Redis protocol, digits and all, straight into the buffer.
 enum PacketEncoding {
-    /// Upper bound of what one packet takes besides its payload.
-    static let overhead = 160
+    /// Upper bound of what one packet takes besides its payload, whole words that are stored past an end included.
+    static let overhead = 192
 
-    /// Appends one packet: stream number, id, time, prev, data.
+    /// Appends one packet: stream number, id, time, prev, data. Returns how many bytes it took.
     @inline(__always)
     static func append(
-        _ buffer: inout ByteBuffer, stream: Int, milliseconds: Int64, epoch: Int, sequence: Int, time: Int64, previous: Int,
+        _ buffer: inout ByteBuffer, stamp: PacketStamp, stream: Int, sequence: Int, previous: Int,
         payload: UnsafeRawBufferPointer
-    ) {
+    ) -> Int {
         buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: overhead + payload.count) { space in
-            var at = 0
-            bulkInteger(space, &at, UInt64(truncatingIfNeeded: stream))
-            // The id: "<ms>-<E><S as 12 digits>".
-            let msDigits = digits(UInt64(truncatingIfNeeded: milliseconds))
-            let epochDigits = digits(UInt64(truncatingIfNeeded: epoch))
-            bulkHeader(space, &at, msDigits + 1 + epochDigits + 12)
-            integer(space, &at, UInt64(truncatingIfNeeded: milliseconds), msDigits)
-            space[at] = UInt8(ascii: "-")
-            at += 1
-            integer(space, &at, UInt64(truncatingIfNeeded: epoch), epochDigits)
-            integer(space, &at, UInt64(truncatingIfNeeded: sequence), 12)
-            end(space, &at)
-            bulkInteger(space, &at, UInt64(truncatingIfNeeded: time))
-            bulkInteger(space, &at, UInt64(truncatingIfNeeded: previous))
-            bulkHeader(space, &at, payload.count)
-            if payload.count > 0 { (space.baseAddress! + at).copyMemory(from: payload.baseAddress!, byteCount: payload.count) }
+            guard let start = space.baseAddress else { return 0 }
+            var at = start
+            bulkInteger(&at, UInt64(truncatingIfNeeded: stream))
+            stamp.writeID(&at)
+            twelveDigits(&at, UInt64(truncatingIfNeeded: sequence))
+            stamp.writeTime(&at)
+            bulkInteger(&at, UInt64(truncatingIfNeeded: previous))
+            bulkHeader(&at, UInt64(truncatingIfNeeded: payload.count))
+            if let bytes = payload.baseAddress { at.copyMemory(from: bytes, byteCount: payload.count) }
             at += payload.count
-            end(space, &at)
-            return at
+            lineEnd(&at)
+            return at - start
         }
     }
 
@@ -47,41 +40,76 @@ enum PacketEncoding {
         return count
     }
 
-    /// The value's `count` last digits, zeros in front.
+    /// The eight decimal digits of a value below 10^8, one a byte, the highest in the lowest byte; no characters yet.
     @inline(__always)
-    static func integer(_ space: UnsafeMutableRawBufferPointer, _ at: inout Int, _ value: UInt64, _ count: Int) {
-        var rest = value
-        var position = at + count - 1
-        while position >= at {
-            let (quotient, remainder) = rest.quotientAndRemainder(dividingBy: 10)
-            space[position] = UInt8(truncatingIfNeeded: remainder) &+ 48
-            rest = quotient
-            position -= 1
-        }
-        at += count
+    static func eightDigits(_ value: UInt64) -> UInt64 {
+        // Two numbers of four digits, then four of two, then eight of one: each step divides all of them by one multiplication.
+        let fours = value / 10_000 | (value % 10_000) << 32
+        let hundreds = (fours &* 10_486) >> 20 & 0x0000_007f_0000_007f
+        let twos = (fours &- hundreds &* 100) << 16 | hundreds
+        let tens = (twos &* 103) >> 10 & 0x000f_000f_000f_000f
+        return (twos &- tens &* 10) << 8 | tens
+    }
+
+    private static let zeros: UInt64 = 0x3030_3030_3030_3030
+
+    @inline(__always)
+    private static func store(_ at: UnsafeMutableRawPointer, _ word: UInt64) {
+        at.storeBytes(of: word.littleEndian, as: UInt64.self)
+    }
+
+    /// The value's last twelve digits, zeros in front.
+    @inline(__always)
+    static func twelveDigits(_ at: inout UnsafeMutableRawPointer, _ value: UInt64) {
+        let (high, low) = value.quotientAndRemainder(dividingBy: 100_000_000)
+        store(at, (eightDigits(high % 10_000) | zeros) >> 32)
+        store(at + 4, eightDigits(low) | zeros)
+        at += 12
+    }
+
+    /// The value without zeros in front.
+    @inline(__always)
+    static func integer(_ at: inout UnsafeMutableRawPointer, _ value: UInt64) {
+        guard value < 100_000_000 else { return longInteger(&at, value) }
+        let word = eightDigits(value)
+        let leading = min(7, word.trailingZeroBitCount >> 3)
+        store(at, (word | zeros) >> UInt64(leading << 3))
+        at += 8 - leading
+    }
+
+    @inline(never)
+    private static func longInteger(_ at: inout UnsafeMutableRawPointer, _ value: UInt64) {
+        let (high, low) = value.quotientAndRemainder(dividingBy: 100_000_000)
+        integer(&at, high)
+        store(at, eightDigits(low) | zeros)
+        at += 8
     }
 
     @inline(__always)
-    static func end(_ space: UnsafeMutableRawBufferPointer, _ at: inout Int) {
-        space[at] = 13
-        space[at + 1] = 10
+    static func lineEnd(_ at: inout UnsafeMutableRawPointer) {
+        at.storeBytes(of: UInt16(0x0a0d).littleEndian, as: UInt16.self)
         at += 2
     }
 
     @inline(__always)
-    static func bulkHeader(_ space: UnsafeMutableRawBufferPointer, _ at: inout Int, _ count: Int) {
-        space[at] = UInt8(ascii: "$")
+    static func bulkHeader(_ at: inout UnsafeMutableRawPointer, _ count: UInt64) {
+        at.storeBytes(of: UInt8(ascii: "$"), as: UInt8.self)
         at += 1
-        integer(space, &at, UInt64(truncatingIfNeeded: count), digits(UInt64(truncatingIfNeeded: count)))
-        end(space, &at)
+        integer(&at, count)
+        lineEnd(&at)
     }
 
     @inline(__always)
-    static func bulkInteger(_ space: UnsafeMutableRawBufferPointer, _ at: inout Int, _ value: UInt64) {
-        let count = digits(value)
-        bulkHeader(space, &at, count)
-        integer(space, &at, value, count)
-        end(space, &at)
+    static func bulkInteger(_ at: inout UnsafeMutableRawPointer, _ value: UInt64) {
+        if value < 10 {
+            // "$1\r\n", the digit, "\r\n": most streams and links of a batch.
+            store(at, 0x000a_0d30_0a0d_3124 | value << 32)
+            at += 7
+            return
+        }
+        bulkHeader(&at, UInt64(truncatingIfNeeded: digits(value)))
+        integer(&at, value)
+        lineEnd(&at)
     }
 
     /// The packets of an encoded body, for those rare moments when they must be numbered anew.

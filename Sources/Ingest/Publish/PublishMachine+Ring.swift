@@ -287,11 +287,11 @@ extension PublishMachine {
         var start = index
         var end = index
         // A hole that is announced already, or on its way, stays as it is.
-        if index > firstWaiting, case .lost(let before) = entries[index - 1] {
+        while start > firstWaiting, case .lost(let before) = entries[start - 1] {
             range.first = before.first
             start -= 1
         }
-        if index >= firstWaiting, index + 1 < entries.count, case .lost(let behind) = entries[index + 1] {
+        while index >= firstWaiting, end + 1 < entries.count, case .lost(let behind) = entries[end + 1] {
             range.last = behind.last
             range.milliseconds = behind.milliseconds
             range.endOffset = behind.endOffset

@@ -61,7 +61,11 @@ public struct PublishMachine {
     package let limits: Limits
     package internal(set) var counters = Counters()
     /// Under which packets are numbered; nil: nothing is published.
-    package private(set) var token: Token?
+    package private(set) var token: Token? {
+        didSet { epoch = token?.epoch ?? 0 }
+    }
+    /// The token's; 0 without one. A packet must not cost a copy of the token.
+    private var epoch = 0
     /// The sequence the next packet gets.
     package private(set) var nextSequence = 1
     /// Highest id time given out: the floor of the next one, over epochs too.
@@ -93,6 +97,10 @@ public struct PublishMachine {
     var lostInFlight = false
     private(set) var open: PublishBatch?
     private var openStreams = 0
+    /// What the open batch may still take.
+    private var roomPackets = 0
+    private var roomBytes = 0
+    private var stamp = PacketStamp()
     private(set) var batchNumber: UInt64 = 0
     private var typicalBytes = 2048
     /// Replies to what was sent under an older generation mean nothing any more.
@@ -184,40 +192,40 @@ public struct PublishMachine {
     package mutating func append(
         slot: Int, payload: UnsafeRawBufferPointer, milliseconds: Int64, time: Int64, now: Int64, table: inout StreamTable
     ) {
-        guard let token else { return }
+        guard epoch > 0 else { return }
         if milliseconds > lastMilliseconds { lastMilliseconds = milliseconds }
         let sequence = nextSequence
         nextSequence = sequence &+ 1
-        let previous = table.link(slot, sequence: sequence, received: now)
-        add(
-            slot: slot, payload: payload, milliseconds: lastMilliseconds, epoch: token.epoch, sequence: sequence, previous: previous,
-            time: time,
-            now: now, table: &table)
+        stamp.set(milliseconds: lastMilliseconds, epoch: epoch, time: time)
+        add(slot: slot, payload: payload, milliseconds: lastMilliseconds, sequence: sequence, now: now, table: &table)
         counters.packets &+= 1
         counters.bytes &+= payload.count
     }
 
+    /// Puts a packet into the open batch, under the stamp that is set.
     @inline(__always)
     private mutating func add(
-        slot: Int, payload: UnsafeRawBufferPointer, milliseconds: Int64, epoch: Int, sequence: Int, previous: Int, time: Int64, now: Int64,
-        table: inout StreamTable
+        slot: Int, payload: UnsafeRawBufferPointer, milliseconds: Int64, sequence: Int, now: Int64, table: inout StreamTable
     ) {
-        if let batch = open, batch.count >= limits.maxPackets || batch.bytes + payload.count + PacketEncoding.overhead > limits.maxBytes {
+        if open == nil || roomPackets == 0 || roomBytes < payload.count &+ PacketEncoding.overhead {
             seal(now)
+            openBatch(first: sequence, milliseconds: milliseconds, now: now)
         }
-        if open == nil { openBatch(first: sequence, milliseconds: milliseconds, now: now) }
-        let (number, isNew) = table.number(slot, in: batchNumber, next: &openStreams)
-        PacketEncoding.append(
-            &open!.body, stream: number, milliseconds: milliseconds, epoch: epoch, sequence: sequence, time: time, previous: previous,
-            payload: payload)
+        let link = table.link(slot, sequence: sequence, received: now, batch: batchNumber, next: &openStreams)
+        let bytes = PacketEncoding.append(
+            &open!.body, stamp: stamp, stream: link.number, sequence: sequence, previous: link.previous, payload: payload)
         open!.count &+= 1
         open!.lastMilliseconds = milliseconds
-        if isNew { open!.streams.append(slot) }
+        if link.isNew { open!.streams.append(slot) }
+        roomPackets &-= 1
+        roomBytes &-= bytes
     }
 
     private mutating func openBatch(first: Int, milliseconds: Int64, now: Int64) {
         batchNumber &+= 1
         openStreams = 0
+        roomPackets = limits.maxPackets
+        roomBytes = limits.maxBytes
         var batch = PublishBatch(first: first, body: ByteBufferAllocator().buffer(capacity: typicalBytes))
         batch.firstMilliseconds = milliseconds
         batch.startedAt = now

@@ -27,11 +27,13 @@ package struct PublishResources {
 
 /// Carries out what `PublishMachine` decides, on the feed's event loop.
 package final class Publisher: RedisLinkUser {
-    package private(set) var machine: PublishMachine
-    package var table: StreamTable
+    // Unchecked: both are only touched on the event loop, and no call into them calls back. The dynamic check costs more than a packet's links.
+    @exclusivity(unchecked) package private(set) var machine: PublishMachine
+    @exclusivity(unchecked) package var table: StreamTable
     package let keys: FeedKeys
     private let link: RedisLink
     private let logger: Logger
+    private let journal: WorkerJournal?
     private weak var owner: (any PublisherOwner)?
     private let ring: RingBudget
     private let disk: SpillDisk?
@@ -44,6 +46,8 @@ package final class Publisher: RedisLinkUser {
     private var wake: Scheduled<Void>?
     private var wakeAt: Int64 = .max
     private var refusedSince: Int64 = 0
+    /// The server answers, and does nothing (out of memory, busy, read-only, ...).
+    package var isRefused: Bool { refusedSince != 0 }
     /// Longer than any self-fence: a publish that is not answered for so long is not waited for.
     private let replyTimeout: Duration = .seconds(10)
     /// Local time of the oldest unanswered publish, nanoseconds; 0: none. Read by the progress gate of the lease.
@@ -52,8 +56,9 @@ package final class Publisher: RedisLinkUser {
 
     package init(
         keys: FeedKeys, table: StreamTable, limits: PublishMachine.Limits, link: RedisLink, resources: PublishResources? = nil,
-        owner: any PublisherOwner, logger: Logger
+        owner: any PublisherOwner, journal: WorkerJournal? = nil, logger: Logger
     ) {
+        self.journal = journal
         self.keys = keys
         self.table = table
         self.ring = resources?.ring ?? RingBudget(bytes: limits.ringBytes)
@@ -243,6 +248,9 @@ package final class Publisher: RedisLinkUser {
                 }
             }
         case .lost(let range):
+            journal?.add(
+                .gap, feed: keys.feed,
+                [("from", .number(Int64(range.first))), ("to", .number(Int64(range.last))), ("reason", .text(range.reason))])
             logger.warning(
                 "Packets lost",
                 metadata: ["feed": "\(keys.feed)", "from": "\(range.first)", "to": "\(range.last)", "reason": "\(range.reason)"])
@@ -265,13 +273,26 @@ package final class Publisher: RedisLinkUser {
 
     private func published(_ value: RedisValue, _ generation: Int) {
         do throws(CoordinationError) {
-            act(on: machine.replied(try PublishCall.decode(value), generation: generation, now: now))
+            let reply = try PublishCall.decode(value)
+            note(reply)
+            act(on: machine.replied(reply, generation: generation, now: now))
         } catch {
             logger.error("Publish answered with nonsense", error: error, metadata: ["feed": "\(keys.feed)"])
             machine.refused(generation: generation, now: now, wait: .seconds(1))
         }
         refusedSince = 0
         send()
+    }
+
+    private func note(_ reply: PublishReply) {
+        guard let journal else { return }
+        switch reply {
+        case .next: break
+        case .fenced: journal.add(.publish, feed: keys.feed, [("answer", .text("fenced"))])
+        case .ended: journal.add(.publish, feed: keys.feed, [("answer", .text("ended"))])
+        case .gap(let next): journal.add(.publish, feed: keys.feed, [("answer", .text("gap")), ("next", .number(Int64(next)))])
+        case .order(let next, _): journal.add(.publish, feed: keys.feed, [("answer", .text("order")), ("next", .number(Int64(next)))])
+        }
     }
 
     private func lostAnswered(_ value: RedisValue, _ generation: Int) {

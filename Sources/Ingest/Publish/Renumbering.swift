@@ -18,13 +18,15 @@ struct Renumbering: Equatable {
     /// The encoded packets with new ids and links; those that fall to 0 or below are stored and left out.
     func apply(to body: ByteBuffer, first: Int) -> ByteBuffer {
         var out = ByteBufferAllocator().buffer(capacity: body.readableBytes)
+        var stamp = PacketStamp()
         for (offset, packet) in PacketEncoding.packets(in: body).enumerated() {
             let sequence = first + offset - shift
             guard sequence > 0 else { continue }
-            packet.payload.withUnsafeReadableBytes { payload in
+            stamp.set(milliseconds: milliseconds(packet.milliseconds), epoch: epoch, time: packet.time)
+            _ = packet.payload.withUnsafeReadableBytes { payload in
                 PacketEncoding.append(
-                    &out, stream: packet.stream, milliseconds: milliseconds(packet.milliseconds), epoch: epoch, sequence: sequence,
-                    time: packet.time, previous: self.sequence(packet.previous), payload: payload)
+                    &out, stamp: stamp, stream: packet.stream, sequence: sequence, previous: self.sequence(packet.previous),
+                    payload: payload)
             }
         }
         return out

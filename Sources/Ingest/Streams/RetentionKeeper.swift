@@ -25,6 +25,8 @@ package final class RetentionKeeper {
     private let link: RedisLink
     private let logger: Logger
     private var isBusy = false
+    /// No round is under way.
+    package var isIdle: Bool { !isBusy }
     /// Groups that were warned about, until they have caught up.
     private var late: Set<TrimReply.LateGroup> = []
     private var lateInThisRound: Set<TrimReply.LateGroup> = []

@@ -70,15 +70,19 @@ package struct StreamRouter {
     {
         var index = 0
         let count = range.count
-        while index + 8 <= count {
-            let left = stored.loadUnaligned(fromByteOffset: offset + index, as: UInt64.self)
-            let right = message.loadUnaligned(fromByteOffset: range.lowerBound + index, as: UInt64.self)
+        while index &+ 8 <= count {
+            let left = stored.loadUnaligned(fromByteOffset: offset &+ index, as: UInt64.self)
+            let right = message.loadUnaligned(fromByteOffset: range.lowerBound &+ index, as: UInt64.self)
             guard left == right else { return false }
-            index += 8
+            index &+= 8
+        }
+        if index < count, count >= 8 {
+            return stored.loadUnaligned(fromByteOffset: offset &+ count &- 8, as: UInt64.self)
+                == message.loadUnaligned(fromByteOffset: range.upperBound &- 8, as: UInt64.self)
         }
         while index < count {
-            guard stored[offset + index] == message[range.lowerBound + index] else { return false }
-            index += 1
+            guard stored[offset &+ index] == message[range.lowerBound &+ index] else { return false }
+            index &+= 1
         }
         return true
     }
@@ -89,7 +93,7 @@ package struct StreamRouter {
     private static func hash(_ route: Route, _ message: UnsafeRawBufferPointer) -> UInt64 {
         var hash = UInt64(route.tag) &+ 0x9e37_79b9_7f4a_7c15
         hash = mix(hash, message, route.first)
-        hash = mix(hash ^ UInt64(truncatingIfNeeded: route.first.count), message, route.second)
+        if !route.second.isEmpty { hash = mix(hash ^ UInt64(truncatingIfNeeded: route.first.count), message, route.second) }
         return hash ^ (hash >> 32)
     }
 
@@ -102,9 +106,16 @@ package struct StreamRouter {
             index += 8
         }
         var tail: UInt64 = 0
-        while index < range.upperBound {
-            tail = tail << 8 | UInt64(message[index])
-            index += 1
+        if index < range.upperBound {
+            if range.count >= 8 {
+                // The last eight bytes once more: no loop over single ones.
+                tail = message.loadUnaligned(fromByteOffset: range.upperBound &- 8, as: UInt64.self)
+            } else {
+                while index < range.upperBound {
+                    tail = tail << 8 | UInt64(message[index])
+                    index &+= 1
+                }
+            }
         }
         return fold(hash ^ tail)
     }

@@ -87,25 +87,39 @@ package struct StreamTable {
         for slot in slots.indices { slots[slot].lastSequence = max(0, slots[slot].lastSequence - shift) }
     }
 
-    /// Notes an entry, and gives the sequence of the one before it in the stream.
-    @inline(__always)
-    mutating func link(_ slot: Int, sequence: Int, received: Int64) -> Int {
-        let previous = slots[slot].lastSequence
-        slots[slot].lastSequence = sequence
-        slots[slot].packets &+= 1
-        slots[slot].lastReceived = received
-        return previous
+    /// What a packet's place among the streams is.
+    struct Link {
+        /// The sequence of the stream's entry before it in this epoch; 0: none.
+        var previous: Int
+        /// The stream's number in the batch; 0 is the control stream.
+        var number: Int
+        /// The batch names the stream for the first time.
+        var isNew: Bool
     }
 
-    /// The slot's number in the batch; `next` is used and counted up when the batch has not named the stream yet.
+    /// Notes an entry of the stream; `next` counts the data streams that the batch has named.
     @inline(__always)
-    mutating func number(_ slot: Int, in batch: UInt64, next: inout Int) -> (number: Int, isNew: Bool) {
-        if slot == 0 { return (0, false) }
-        if slots[slot].batch == batch { return (slots[slot].numberInBatch, false) }
-        next += 1
-        slots[slot].batch = batch
-        slots[slot].numberInBatch = next
-        return (next, true)
+    mutating func link(_ slot: Int, sequence: Int, received: Int64, batch: UInt64, next: inout Int) -> Link {
+        slots[slot].link(sequence: sequence, received: received, batch: batch, next: slot == 0 ? nil : next &+ 1, counting: &next)
+    }
+}
+
+extension StreamTable.Slot {
+    /// One access to the table per packet. `next`: the number for a stream that the batch has not named; nil for the control stream.
+    @inline(__always)
+    fileprivate mutating func link(sequence: Int, received: Int64, batch: UInt64, next: Int?, counting: inout Int) -> StreamTable.Link {
+        let previous = lastSequence
+        lastSequence = sequence
+        packets &+= 1
+        lastReceived = received
+        guard let next else { return StreamTable.Link(previous: previous, number: 0, isNew: false) }
+        let isNew = self.batch != batch
+        if isNew {
+            self.batch = batch
+            numberInBatch = next
+            counting = next
+        }
+        return StreamTable.Link(previous: previous, number: numberInBatch, isNew: isNew)
     }
 }
 

@@ -13,7 +13,11 @@ extension SubscriptionMachine {
         let request = index.flatMap { open?.unanswered[$0] }
         // An answer with the id of no request that waits, and without topics, is late or meant for nobody.
         let topics = answer.topics.isEmpty ? request?.topics ?? [] : answer.topics
-        if let index { settle(index, answered: topics) }
+        if answer.requestID == nil, !answer.topics.isEmpty {
+            settleOldest(topics, besides: index)
+        } else if let index {
+            settle(index, answered: topics)
+        }
         if answer.isUnsubscription || request?.isUnsubscription == true { return finish(now: now) }
         switch answer.outcome {
         case .accepted: for topic in topics { accept(topic, by: request, now: now) }
@@ -72,10 +76,29 @@ extension SubscriptionMachine {
     private func indexOfRequest(_ answer: Acknowledgement) -> Int? {
         guard let unanswered = open?.unanswered else { return nil }
         if let id = answer.requestID { return unanswered.firstIndex { $0.id == id } }
+        if case .rejected = answer.outcome, answer.topics.isEmpty {
+            // Not one whose streams have proved themselves: exchanges that never say yes leave those unanswered.
+            let open = unanswered.firstIndex { request in request.isUnsubscription || request.topics.contains(where: isUnconfirmed) }
+            if let open { return open }
+        }
         // An answer that does not say it ends a subscription may do so all the same.
         return unanswered.firstIndex { request in
             (request.isUnsubscription || !answer.isUnsubscription) && (answer.topics.first.map(request.topics.contains) ?? true)
         }
+    }
+
+    private func isUnconfirmed(_ topic: Topic) -> Bool { if case .sent = entries[topic]?.phase { true } else { false } }
+
+    /// Takes each topic out of the oldest request that names it: some exchanges list everything subscribed so far with each answer.
+    private mutating func settleOldest(_ topics: [Topic], besides index: Int?) {
+        guard let unanswered = open?.unanswered else { return }
+        for topic in topics {
+            // The request that the answer was found to mean goes first: it may be one that ends a subscription.
+            let named =
+                index.flatMap { unanswered[$0].topics.contains(topic) ? $0 : nil } ?? unanswered.firstIndex { $0.topics.contains(topic) }
+            if let named { open?.unanswered[named].topics.removeAll { $0 == topic } }
+        }
+        open?.unanswered.removeAll { $0.topics.isEmpty }
     }
 
     private mutating func settle(_ index: Int, answered topics: [Topic]) {
@@ -95,10 +118,8 @@ extension SubscriptionMachine {
     }
 
     private mutating func reject(_ topics: [Topic], _ words: String, namesThem: Bool) {
-        let asked = topics.filter { topic in
-            // What runs was asked for twice; the second answer takes nothing away.
-            if case .sent = entries[topic]?.phase { true } else { false }
-        }
+        // What runs was asked for twice; the second answer takes nothing away.
+        let asked = topics.filter(isUnconfirmed)
         guard !namesThem, asked.count > 1 else {
             for topic in asked { setPhase(topic, .rejected(words)) }
             return

@@ -64,6 +64,8 @@ package struct BinanceServer: ServerDialect {
         return Answer(subscribe: streams.compactMap { subscription($0, socket) })
     }
 
+    package var unknownSymbols: UnknownSymbolAnswer { variant == .gemini ? .refused : .acknowledged }
+
     package func answer(_ message: ClientMessage, _ socket: SocketView) -> Answer {
         guard let request = message.json, case .object = request else {
             return refusal(3, "Invalid JSON: expected value at line 1 column 1", id: nil)

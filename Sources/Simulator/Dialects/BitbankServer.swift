@@ -34,6 +34,8 @@ package struct BitbankServer: ServerDialect {
         return answer
     }
 
+    package var unknownSymbols: UnknownSymbolAnswer { .ignored }
+
     package func answer(_ message: ClientMessage, _ socket: SocketView) -> Answer {
         guard let text = message.text else { return Answer(close: Close(code: 1003, reason: "text only")) }
         switch text {

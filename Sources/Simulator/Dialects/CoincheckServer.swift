@@ -12,6 +12,8 @@ package struct CoincheckServer: ServerDialect {
 
     package func serves(path: String) -> Bool { path == "/" || path.isEmpty }
 
+    package var unknownSymbols: UnknownSymbolAnswer { .ignored }
+
     package func answer(_ message: ClientMessage, _ socket: SocketView) -> Answer {
         guard let request = message.json, request["type"]?.string == "subscribe", let channel = request["channel"]?.string else {
             return Answer()

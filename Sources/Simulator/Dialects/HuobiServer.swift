@@ -3,8 +3,7 @@ internal import ColonyExchanges
 /// Huobi's market data (family `huobi`), spot and the futures exchanges of the same protocol.
 ///
 /// Every frame is one gzip member. `{"ping":n}` every 5 s; a client that leaves two (spot) or five (futures) unanswered is cut when
-/// the next is due. One topic
-/// per request; an unknown one is refused.
+/// the next is due. One topic per request; an unknown one is refused. Spot serves incremental books at `/feed`, and nothing else there.
 package struct HuobiServer: ServerDialect {
     package let exchange: String
     package let path: String
@@ -71,6 +70,10 @@ package struct HuobiServer: ServerDialect {
             return .failure(Refusal(text: "invalid topic \(name)"))
         }
         guard socket.listings.contains(parts[1]) else { return .failure(Refusal(text: "invalid symbol")) }
+        let isIncrement = parts[2].hasPrefix("mbp.") && !parts[2].hasPrefix("mbp.refresh")
+        if exchange == "huobi", isIncrement != (socket.path == "/feed") {
+            return .failure(Refusal(text: "invalid topic \(name)"))
+        }
         return .success(Subscription(key: name, topic: Topic(channel: channel, symbol: parts[1])))
     }
 

@@ -22,6 +22,8 @@ package struct LiquidServer: ServerDialect {
             #"{"event":"pusher:connection_established","data":"{\"activity_timeout\":120,\"socket_id\":\"4410023.\#(socket.number)\"}"}"#)
     }
 
+    package var unknownSymbols: UnknownSymbolAnswer { .acknowledged }
+
     package func answer(_ message: ClientMessage, _ socket: SocketView) -> Answer {
         guard let request = message.json, let event = request["event"]?.string else {
             return .reply(#"{"event":"pusher:error","data":{"code":4200,"message":"not a Pusher event"}}"#)

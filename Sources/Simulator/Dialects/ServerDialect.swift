@@ -16,6 +16,9 @@ package protocol ServerDialect: Sendable {
     /// What is traded here, written as in the exchange's pushes. Anything else is an unknown symbol.
     var listings: [String] { get }
 
+    /// What a client that asks for a symbol that is not listed hears.
+    var unknownSymbols: UnknownSymbolAnswer { get }
+
     /// Whether websockets are served at this path.
     func serves(path: String) -> Bool
 
@@ -41,7 +44,18 @@ package protocol ServerDialect: Sendable {
     func restartNotice(_ socket: SocketView) -> ServerMessage?
 }
 
+/// How an exchange deals with a request for a symbol it does not have.
+package enum UnknownSymbolAnswer: Sendable, Equatable {
+    /// An answer says that, and why.
+    case refused
+    /// The request is acknowledged like any other; no data come.
+    case acknowledged
+    /// Nothing is said.
+    case ignored
+}
+
 extension ServerDialect {
+    package var unknownSymbols: UnknownSymbolAnswer { .refused }
     package var budgetGroup: String { exchange }
     package var bootstrapPath: String? { nil }
     package func serves(path: String) -> Bool { path == self.path }

@@ -200,7 +200,9 @@ final class SocketHandler: ChannelInboundHandler {
         for (index, action) in actions.enumerated() {
             switch action {
             case .send(let message):
-                if isAnswering { write(message, context, promise: nil) }
+                guard isAnswering, !isFrozen else { continue }
+                recordAnswer(message)
+                write(message, context, promise: nil)
             case .sendPing(let payload): writeControl(.ping, Array(payload.utf8), context)
             case .sendPong(let payload): writeControl(.pong, payload, context)
             case .packet(let packet): send(packet, context, isLast: index == lastPacket)
@@ -210,7 +212,9 @@ final class SocketHandler: ChannelInboundHandler {
                 program?.subscribed(subscription, session.view(moment(context)))
                 program?.began(now: context.eventLoop.now)
             case .unsubscribed(let subscription): record(.unsubscribe, subscription)
-            case .sendRaw(let bytes): writeBelowFrames(bytes, context)
+            case .sendRaw(let bytes):
+                core.truth.add(.raw, exchange: exchange.id, socket: number, [("bytes", .number(Int64(bytes.count)))])
+                writeBelowFrames(bytes, context)
             case .freeze: setFrozen(true, context)
             case .thaw: setFrozen(false, context)
             case .close(let close, let cause):
@@ -308,6 +312,14 @@ final class SocketHandler: ChannelInboundHandler {
                 ] + (copy > 0 ? [("again", .flag(true))] : []))
             write(packet.message, context, promise: promise)
         }
+    }
+
+    private func recordAnswer(_ message: ServerMessage) {
+        core.truth.add(
+            .answer, exchange: exchange.id, socket: number,
+            [
+                ("bytes", .number(Int64(message.bytes.count))), ("fnv", .text(FNV1a.text(FNV1a.hash(message.bytes)))),
+            ])
     }
 
     private func record(_ kind: TruthRecord.Kind, _ packet: SocketSession.Packet) {

@@ -95,7 +95,7 @@ package final class TruthLog: Sendable {
             if state.descriptor >= 0 {
                 state.pending.append(contentsOf: record.line.utf8)
                 state.pending.append(0x0A)
-                let isPacket = kind == .packet || kind == .withheld
+                let isPacket = kind == .packet || kind == .withheld || kind == .answer
                 if !isPacket || state.pending.count >= 65_536 { Self.write(&state, path) }
             }
             if memoryLimit > 0 {
@@ -155,7 +155,7 @@ package final class TruthLog: Sendable {
             summary.bytes += record.number("bytes") ?? 0
         case .source:
             summary.packets += record.number("packets") ?? 0
-        case .start, .subscribe, .unsubscribe, .withheld, .fault, .summary: break
+        case .start, .subscribe, .unsubscribe, .answer, .raw, .withheld, .fault, .summary: break
         }
         state.summaries[record.exchange] = summary
     }

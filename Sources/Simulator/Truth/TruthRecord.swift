@@ -17,6 +17,8 @@
 /// | `open` | `exchange`, `socket` (number, unique and increasing), `request`, `peer` (address and port of the client) |
 /// | `subscribe`, `unsubscribe` | `exchange`, `socket`, `channel`, `symbol` (Colony's names), `key` (the exchange's own name of the topic) |
 /// | `packet` | `exchange`, `socket`, `channel`, `symbol`, `n` (the number inside the payload, unique in this simulator and increasing per socket), `bytes`, `fnv` (64-bit FNV-1a as 16 hexadecimal digits); size and hash are those of the message as the client sees it after decompression. `again`: true on the second copy of a duplicated message. A recorded message (replay) has an empty channel and symbol. The line says that the message was given to the socket; what the client can have got is told by `flushed` of the `close` line |
+/// | `answer` | `exchange`, `socket`, `bytes`, `fnv`: a message that is no data (greeting, acknowledgement, heartbeat, notice). With the `packet` lines these are all messages of a socket, in the order of sending |
+/// | `raw` | `exchange`, `socket`, `bytes`: bytes that are no message, sent on command |
 /// | `withheld` | as `packet`, for a message whose number was spent but that was not sent (sequence hole) |
 /// | `source` | `exchange`, `socket`, `first`, `last` (numbers), `packets`: what a benchmark source sent, written when the socket closes |
 /// | `fault` | `exchange` (`*`: all), `fault` (the command) |
@@ -24,7 +26,7 @@
 /// | `summary` | `exchange`, `sockets` (opened), `mostOpen` (at once, exact), `refused`, `packets`, `bytes`, `cuts` (closed by rule); one per exchange at the end |
 package struct TruthRecord: Sendable, Equatable {
     package enum Kind: String, Sendable {
-        case start, refused, open, subscribe, unsubscribe, packet, withheld, source, fault, close, summary
+        case start, refused, open, subscribe, unsubscribe, packet, answer, raw, withheld, source, fault, close, summary
     }
 
     package enum Value: Sendable, Equatable {

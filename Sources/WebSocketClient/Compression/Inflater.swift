@@ -169,12 +169,8 @@ extension Inflater {
         case .nextMember:
             if more > 0 { inflateReset(stream) }
         case .continueContext:
-            // A final block ends zlib's stream, but not the sender's window: carry it over.
-            var window = [UInt8](repeating: 0, count: 1 << 15)
-            var count: UInt32 = 0
-            inflateGetDictionary(stream, &window, &count)
-            inflateReset(stream)
-            if count > 0 { inflateSetDictionary(stream, window, count) }
+            // A final block ends zlib's stream, but not the sender's window. Nothing is copied: a message may consist of millions of such blocks.
+            inflateResetKeep(stream)
         }
     }
 }

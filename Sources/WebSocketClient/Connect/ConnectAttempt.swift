@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 
 #if canImport(Glibc)
     internal import Glibc
@@ -17,14 +18,22 @@ public final class WebSocketConnectAttempt {
     private var deadline: Scheduled<Void>?
     private var stage = ConnectStage.resolve
     private var socket: SocketHandler?
+    private var handler: ConnectHandler?
     private var name = ""
+    /// The trust configuration, ready; nil where nothing is TLS.
+    private(set) var tls: NIOSSLContext?
     /// A REST call instead of an upgrade.
     var call: HTTPCall.Pending?
+    /// True until `proceed`: the upgrade is not asked for, all before it is done.
+    private(set) var isHeld = false
+    /// Asks for the upgrade; set when the connection has come so far and is held.
+    private var resume: (() -> Void)?
+    private var onReady: (() -> Void)?
 
     init(
         _ configuration: WebSocketConfiguration,
         on eventLoop: any EventLoop,
-        delegate: any WebSocketDelegate,
+        delegate: (any WebSocketDelegate)?,
         addressBook: AddressBook,
         completion: @escaping (Result<WebSocketConnection, WebSocketConnectError>) -> Void
     ) {
@@ -41,27 +50,99 @@ public final class WebSocketConnectAttempt {
         fail(WebSocketConnectError(.closed, "Connecting to \(name) was cancelled during \(stage.rawValue)"))
     }
 
+    /// Only ever true for a prepared attempt: everything before the upgrade is done.
+    public var isReady: Bool { resume != nil }
+
+    /// The attempt has ended: in a websocket, in an error, or by `cancel`.
+    public var isOver: Bool { completion == nil }
+
+    /// Goes on with a prepared attempt, ready or still on its way: asks for the upgrade, under a new `connectTimeout`. The completion comes as that of
+    /// `WebSocketConnection.connect`. Must not be called on an attempt that is over.
+    public func proceed(
+        delegate: any WebSocketDelegate, completion: @escaping (Result<WebSocketConnection, WebSocketConnectError>) -> Void
+    ) {
+        eventLoop.preconditionInEventLoop()
+        precondition(isHeld && !isOver, "only a prepared attempt that is not over can go on")
+        isHeld = false
+        self.delegate = delegate
+        self.completion = completion
+        onReady = nil
+        arm()
+        let resume = resume
+        self.resume = nil
+        resume?()
+    }
+
+    /// Does not ask for the upgrade before `proceed`.
+    func hold(onReady: @escaping () -> Void) {
+        isHeld = true
+        self.onReady = onReady
+    }
+
+    /// The connection is ready for the upgrade, which `resume` asks for. Held without a deadline: whoever prepared it ends it.
+    func reachedHold(resume: @escaping () -> Void) {
+        deadline?.cancel()
+        deadline = nil
+        self.resume = resume
+        onReady?()
+        onReady = nil
+    }
+
     /// Never completes before it returns.
     func start() {
         eventLoop.preconditionInEventLoop()
         do throws(WebSocketConnectError) {
             var random = SystemRandomNumberGenerator()
-            let plan = try ConnectPlan(configuration, random: &random)
+            var plan = try ConnectPlan(configuration, random: &random)
+            // A REST call is no websocket to whoever reads its errors.
+            if call != nil { plan.name = "http" + plan.name.dropFirst(2) }
             name = plan.name
-            let timeout = TimeAmount(configuration.connectTimeout)
-            deadline = eventLoop.assumeIsolated().scheduleTask(in: timeout) { [self] in
-                fail(
-                    WebSocketConnectError(
-                        .timeout,
-                        "Connecting to \(name) took longer than \(configuration.connectTimeout) and was given up during \(stage.rawValue)"))
-            }
-            resolve(plan, timeout: timeout)
+            arm()
+            prepareTLS(plan, timeout: TimeAmount(configuration.connectTimeout))
         } catch {
             eventLoop.assumeIsolated().execute { [self] in fail(error) }
         }
     }
 
+    private func expire() {
+        // A refusal whose body still drips in is a refusal.
+        handler?.finishRefusal()
+        fail(
+            WebSocketConnectError(
+                .timeout, "Connecting to \(name) took longer than \(configuration.connectTimeout) and was given up during \(stage.rawValue)"
+            ))
+    }
+
+    /// Loads the roots off the event loop, which others use meanwhile.
+    private func prepareTLS(_ plan: ConnectPlan, timeout: TimeAmount) {
+        let roots = configuration.roots
+        guard plan.needsTLS, TLSContexts.known(for: roots) == nil else {
+            if plan.needsTLS { tls = TLSContexts.known(for: roots) }
+            return resolve(plan, timeout: timeout)
+        }
+        NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try TLSContexts.context(for: roots) }
+            .assumeIsolated()
+            .whenComplete { [self] result in
+                switch result {
+                case .success(let context):
+                    tls = context
+                    resolve(plan, timeout: timeout)
+                case .failure(let error as WebSocketConnectError):
+                    fail(WebSocketConnectError(.tls, "\(name): \(error.description)"))
+                case .failure(let error):
+                    fail(WebSocketConnectError(.tls, "\(name): TLS could not be set up: \(error)"))
+                }
+            }
+    }
+
+    private func arm() {
+        deadline?.cancel()
+        let timeout = TimeAmount(configuration.connectTimeout)
+        deadline = eventLoop.assumeIsolated().scheduleTask(in: timeout) { [self] in expire() }
+    }
+
     private func resolve(_ plan: ConnectPlan, timeout: TimeAmount) {
+        guard completion != nil else { return }
         let (host, port) = plan.dial
         if let literal = try? SocketAddress(ipAddress: host, port: port) {
             eventLoop.assumeIsolated().execute { [self] in connect(plan, to: [literal], timeout: timeout) }
@@ -110,7 +191,9 @@ public final class WebSocketConnectAttempt {
                 return
             }
             self.socket = socket
-            try channel.pipeline.syncOperations.addHandler(ConnectHandler(plan, configuration, attempt: self))
+            let handler = ConnectHandler(plan, configuration, attempt: self)
+            self.handler = handler
+            try channel.pipeline.syncOperations.addHandler(handler)
         } catch {
             socket.reset()
             fail(WebSocketConnectError(.unreachable, "\(name): the connection ended as it opened: \(error)"))
@@ -152,6 +235,7 @@ public final class WebSocketConnectAttempt {
                 socket: socket,
                 maxMessageBytes: configuration.maxMessageBytes,
                 closeTimeout: configuration.closeTimeout,
+                answersPings: configuration.answersPings,
                 inflation: try agreement?.makeInflation(),
                 deflation: try agreement?.makeDeflation()
             )
@@ -184,8 +268,11 @@ public final class WebSocketConnectAttempt {
         defer {
             completion = nil
             delegate = nil
+            resume = nil
+            onReady = nil
             deadline?.cancel()
             deadline = nil
+            handler = nil
         }
         return completion
     }

@@ -16,11 +16,13 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         case socks(SOCKS5)
         /// The TLS handshake with the server runs.
         case tls
+        /// All before the upgrade is done; it waits for leave.
+        case held
         case upgrade(HTTPHeadReader)
         /// The server said no and says why.
-        case refused(UpgradeResponse, RefusedBody)
+        case refused(UpgradeResponse, RefusalBody)
         /// A REST call was accepted; its answer comes in.
-        case answer(AnswerBody)
+        case answer(HTTPHead, HTTPBody)
         case over
     }
 
@@ -32,6 +34,8 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
     private let attempt: WebSocketConnectAttempt
     private var phase = Phase.idle
     private var bodyTimer: Scheduled<Void>?
+    /// The TLS whose handshake came last.
+    private var tls: NIOSSLClientHandler?
 
     init(_ plan: ConnectPlan, _ configuration: WebSocketConfiguration, attempt: WebSocketConnectAttempt) {
         self.plan = plan
@@ -52,7 +56,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
     private func begin(_ context: ChannelHandlerContext) throws(WebSocketConnectError) {
         switch configuration.proxy {
         case .http(let host, _, _, true):
-            attempt.entered(.tls)
+            attempt.entered(.proxyTLS)
             phase = .proxyTLS
             try startTLS(context, serverName: IPAddress.isLiteral(host) ? nil : host)
         case .http(_, _, _, false), .socks5:
@@ -66,10 +70,11 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         attempt.entered(.proxy)
         switch configuration.proxy {
         case .http(let host, let port, let login, _):
-            phase = .httpTunnel(HTTPTunnel(proxy: "\(host):\(port)", now: attempt.wallClock))
+            phase = .httpTunnel(HTTPTunnel(proxy: "\(WebSocketURL.bracketed(host)):\(port)", now: attempt.wallClock))
             send(context, HTTPTunnel.request(host: plan.target.host, port: plan.target.port, login: login))
         case .socks5(let host, let port, let login):
-            let dialogue = try SOCKS5(proxy: "\(host):\(port)", host: plan.target.host, port: plan.target.port, login: login)
+            let proxy = "\(WebSocketURL.bracketed(host)):\(port)"
+            let dialogue = try SOCKS5(proxy: proxy, host: plan.target.host, port: plan.target.port, login: login)
             phase = .socks(dialogue)
             send(context, dialogue.greeting)
         case nil:
@@ -86,18 +91,27 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
 
     private func startTLS(_ context: ChannelHandlerContext, serverName: String?) throws(WebSocketConnectError) {
         do {
-            let tls = try TLSContexts.context(for: configuration.roots)
-            let handler = try NIOSSLClientHandler(context: tls, serverHostname: serverName)
+            guard let trust = attempt.tls else { preconditionFailure("TLS to \(plan.name) begins, but nothing said it would be needed") }
+            let handler = try TLSContexts.handler(trust, name: serverName, roots: configuration.roots)
+            tls = handler
             try context.pipeline.syncOperations.addHandler(handler, position: .before(self))
         } catch {
-            throw WebSocketConnectError(.tls, "\(plan.name): TLS could not be set up with roots \(configuration.roots): \(error)")
+            let name = serverName ?? "a bare address"
+            throw WebSocketConnectError(.tls, "\(plan.name): TLS could not be set up for \(name): \(error)")
         }
     }
 
     private func beginUpgrade(_ context: ChannelHandlerContext) {
+        if attempt.isHeld {
+            attempt.entered(.upgrade)
+            phase = .held
+            return attempt.reachedHold { [self] in
+                if case .held = phase { beginUpgrade(context) }
+            }
+        }
         attempt.entered(.upgrade)
         phase = .upgrade(HTTPHeadReader())
-        send(context, attempt.call?.bytes(to: plan.url) ?? plan.request.bytes)
+        send(context, attempt.call?.bytes(to: plan) ?? plan.request.bytes)
     }
 
     // MARK: Events
@@ -108,7 +122,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
             switch phase {
             case .proxyTLS: try beginTunnel(context)
             case .tls: beginUpgrade(context)
-            case .idle, .httpTunnel, .socks, .upgrade, .refused, .answer, .over: break
+            case .idle, .httpTunnel, .socks, .held, .upgrade, .refused, .answer, .over: break
             }
         }
     }
@@ -138,9 +152,10 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
             buffer.withUnsafeReadableBytes { body.take($0) }
             phase = .refused(response, body)
             if body.isComplete { throw refusal(response, body) }
-        case .answer(var body):
-            buffer.withUnsafeReadableBytes { body.take($0) }
-            try takeAnswerBody(body)
+        case .answer(let head, var body):
+            try takeAnswerBody(head, &body, buffer)
+        case .held:
+            throw WebSocketConnectError(.badUpgrade, "\(plan.name): the server spoke before it was asked for a websocket")
         case .idle, .proxyTLS, .tls, .over:
             break
         }
@@ -170,28 +185,43 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    private func takeAnswerBody(_ body: AnswerBody) throws(WebSocketConnectError) {
-        guard !body.isTooLong else {
+    private func takeAnswerBody(_ head: HTTPHead, _ body: inout HTTPBody, _ more: ByteBuffer) throws(WebSocketConnectError) {
+        do throws(HTTPHeadError) {
+            try more.withBytes { (bytes) throws(HTTPHeadError) in try body.take(bytes) }
+        } catch {
+            throw WebSocketConnectError(.badUpgrade, "\(plan.name): \(error.text)")
+        }
+        guard !body.isCut else {
             throw WebSocketConnectError(.badUpgrade, "\(plan.name): the answer is longer than \(HTTPCall.maxBodyBytes) bytes")
         }
-        phase = .answer(body)
-        guard body.isComplete else { return }
+        phase = .answer(head, body)
+        if body.isComplete { try finishAnswer(head, body) }
+    }
+
+    private func finishAnswer(_ head: HTTPHead, _ body: HTTPBody) throws(WebSocketConnectError) {
         phase = .over
-        attempt.answered(body.plain)
+        let plain: [UInt8]
+        do throws(HTTPHeadError) { plain = try HTTPCall.plain(body, head) } catch {
+            throw WebSocketConnectError(.badUpgrade, "\(plan.name): the answer has a \(error.text)")
+        }
+        attempt.answered(plain)
     }
 
     private func judge(_ response: UpgradeResponse, _ rest: ByteBuffer, _ context: ChannelHandlerContext) throws(WebSocketConnectError) {
         if attempt.call != nil, (200..<300).contains(response.head.status) {
-            var body = AnswerBody(response.head)
-            rest.withUnsafeReadableBytes { body.take($0) }
-            return try takeAnswerBody(body)
+            var body: HTTPBody
+            do throws(HTTPHeadError) { body = try HTTPBody(response.head, limit: HTTPCall.maxBodyBytes) } catch {
+                throw WebSocketConnectError(.badUpgrade, "\(plan.name): \(error.text)")
+            }
+            return try takeAnswerBody(response.head, &body, rest)
         }
-        switch try response.judge(key: plan.request.key, offer: plan.offer, protocols: plan.protocols, peer: plan.name) {
+        let now = attempt.wallClock
+        switch try response.judge(key: plan.request.key, offer: plan.offer, protocols: plan.protocols, now: now, peer: plan.name) {
         case .accepted(let agreement):
             phase = .over
             attempt.upgraded(context, self, response.head, agreement, rest: rest)
         case .refused:
-            var body = RefusedBody(response.head)
+            var body = RefusalBody(response.head)
             rest.withUnsafeReadableBytes { body.take($0) }
             if body.isComplete { throw refusal(response, body) }
             phase = .refused(response, body)
@@ -199,12 +229,13 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    private func refusal(_ response: UpgradeResponse, _ body: RefusedBody) -> WebSocketConnectError {
-        response.refusal(body: body.bytes, now: attempt.wallClock, peer: plan.name)
+    private func refusal(_ response: UpgradeResponse, _ body: RefusalBody) -> WebSocketConnectError {
+        let what = attempt.call.map { "the \($0.request.method) request" } ?? "the websocket"
+        return response.refusal(of: what, body: body.bytes, now: attempt.wallClock, peer: plan.name)
     }
 
     /// The body does not come, or ends with the connection: the head says enough.
-    private func finishRefusal() {
+    func finishRefusal() {
         guard case .refused(let response, let body) = phase else { return }
         phase = .over
         attempt.fail(refusal(response, body))
@@ -216,14 +247,23 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        end(attempt.currentStage == .tls ? TLSContexts.explain(error) : "\(error)")
+        end(explain(error))
+    }
+
+    private func explain(_ error: any Error) -> String {
+        let name: String
+        switch (attempt.currentStage, configuration.proxy) {
+        case (.tls, _): name = plan.serverName ?? plan.url.host
+        case (.proxyTLS, .http(let host, _, _, _)): name = host
+        default: return "\(error)"
+        }
+        return TLSContexts.explain(error, certificate: tls?.peerCertificate, name: name, now: attempt.wallClock)
     }
 
     private func end(_ why: String) {
         finishRefusal()
-        if case .answer(let body) = phase, body.endsWithConnection {
-            phase = .over
-            return attempt.answered(body.plain)
+        if case .answer(let head, let body) = phase, body.endsWithConnection {
+            return perform { () throws(WebSocketConnectError) in try finishAnswer(head, body) }
         }
         guard !isOver else { return }
         phase = .over
@@ -231,7 +271,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
             switch attempt.currentStage {
             case .resolve, .tcp, .upgrade: .closed
             case .proxy: .proxy
-            case .tls: .tls
+            case .proxyTLS, .tls: .tls
             }
         attempt.fail(WebSocketConnectError(code, "\(plan.name): connecting failed during \(attempt.currentStage.rawValue): \(why)"))
     }

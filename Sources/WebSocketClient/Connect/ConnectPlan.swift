@@ -5,12 +5,15 @@ enum ConnectStage: String, Sendable {
     case resolve = "name resolution"
     case tcp = "TCP"
     case proxy = "the proxy's dialogue"
+    case proxyTLS = "TLS with the proxy"
     case tls = "TLS"
     case upgrade = "the websocket upgrade"
 }
 
 /// A configuration made ready: everything that can be wrong about it is found before a socket is opened.
 struct ConnectPlan {
+    /// Whether any of the connection is TLS.
+    var needsTLS: Bool
     var url: WebSocketURL
     var request: UpgradeRequest
     var offer: DeflateOffer?
@@ -33,8 +36,10 @@ struct ConnectPlan {
             HTTPText.elements($0.value)
         }
         target = configuration.address ?? (url.host, url.port)
+        needsTLS = url.isSecure
         switch configuration.proxy {
-        case .http(let host, let port, let login, _):
+        case .http(let host, let port, let login, let tls):
+            needsTLS = needsTLS || tls
             guard login?.user.utf8.contains(UInt8(ascii: ":")) != true else {
                 throw WebSocketConnectError(
                     .proxy, "The user name for the proxy \(host):\(port) has a colon, which Basic logins cannot carry")

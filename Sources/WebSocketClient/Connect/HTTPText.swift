@@ -15,8 +15,11 @@ enum HTTPText {
 
     static func isToken(_ text: String) -> Bool { !text.isEmpty && text.utf8.allSatisfy(isTokenByte) }
 
-    /// Whether a header value may be sent: no line ends, no other control bytes but the tab.
-    static func isFieldValue(_ text: String) -> Bool { text.utf8.allSatisfy { $0 == 9 || ($0 >= 0x20 && $0 != 0x7f) } }
+    /// No line end, no other control byte but the tab.
+    static func isFieldByte(_ byte: UInt8) -> Bool { byte == 9 || (byte >= 0x20 && byte != 0x7f) }
+
+    /// Whether a header value may be sent.
+    static func isFieldValue(_ text: String) -> Bool { text.utf8.allSatisfy(isFieldByte) }
 
     static func equalIgnoringCase(_ left: String, _ right: String) -> Bool {
         left.utf8.count == right.utf8.count && zip(left.utf8, right.utf8).allSatisfy { lowercase($0) == lowercase($1) }

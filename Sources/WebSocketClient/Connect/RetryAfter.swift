@@ -1,5 +1,11 @@
 /// The Retry-After header (RFC 9110 section 10.2.3): seconds, or a date.
 enum RetryAfter {
+    /// What a response's head asks for, if it does.
+    /// - Parameter now: seconds since 1970 on our clock.
+    static func of(_ head: HTTPHead, now: Int64) -> Duration? {
+        head.values("Retry-After").first.flatMap { parse($0, now: now, serverDate: head.values("Date").first) }
+    }
+
     /// Longer waits than a week are taken for a week.
     static let longest: Int64 = 7 * 86_400
 

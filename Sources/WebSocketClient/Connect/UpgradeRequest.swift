@@ -5,6 +5,8 @@ struct UpgradeRequest {
     /// Sixteen random bytes in base64.
     var key: String
     var bytes: ByteBuffer
+    /// Host, User-Agent and the configured fields, each line with its end: what a REST call to the same place says as well.
+    var commonFields: String
 
     /// Headers that are ours to write.
     private static let reserved = [
@@ -24,6 +26,8 @@ struct UpgradeRequest {
         var seen: Set<String> = []
         var lines = ""
         var host = url.hostHeader
+        // Gateways in front of exchanges turn clients without a name away.
+        var agent = "colony"
         for (name, value) in headers {
             let lower = name.lowercased()
             guard HTTPText.isToken(name), HTTPText.isFieldValue(value) else {
@@ -36,18 +40,19 @@ struct UpgradeRequest {
             guard seen.insert(lower).inserted || Self.repeatable.contains(lower) else {
                 throw WebSocketConnectError(.badURL, "The header \(name) for \(url.host) is given twice")
             }
-            if lower == "host" {
-                host = value
-            } else {
-                lines += "\(name): \(value)\r\n"
+            switch lower {
+            case "host": host = value
+            case "user-agent": agent = value
+            default: lines += "\(name): \(value)\r\n"
             }
         }
         let nonce = (0..<16).map { _ in UInt8.random(in: 0...255, using: &random) }
         key = Base64.encode(nonce)
-        var text = "GET \(url.requestTarget) HTTP/1.1\r\nHost: \(host)\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        commonFields = "Host: \(host)\r\nUser-Agent: \(agent)\r\n\(lines)"
+        var text = "GET \(url.requestTarget) HTTP/1.1\r\n\(commonFields)Upgrade: websocket\r\nConnection: Upgrade\r\n"
         text += "Sec-WebSocket-Key: \(key)\r\nSec-WebSocket-Version: 13\r\n"
         if let offer { text += "Sec-WebSocket-Extensions: \(offer.headerValue)\r\n" }
-        bytes = ByteBuffer(string: text + lines + "\r\n")
+        bytes = ByteBuffer(string: text + "\r\n")
     }
 
     /// The Sec-WebSocket-Accept that answers `key`.

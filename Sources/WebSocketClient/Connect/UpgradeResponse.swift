@@ -6,13 +6,18 @@ struct UpgradeResponse {
         case refused
     }
 
+    /// What is shown of a refusal's body.
+    static let maxExcerptBytes = 1024
+
     var head: HTTPHead
 
+    /// - Parameter now: seconds since 1970, for a Retry-After that is a date.
     /// - Throws: `.badUpgrade` for a 101 that is not what RFC 6455 section 4.2.2 demands, `.redirect` for a 3xx.
     func judge(
         key: String,
         offer: DeflateOffer?,
         protocols: [String],
+        now: Int64,
         peer: String
     ) throws(WebSocketConnectError) -> Verdict {
         switch head.status {
@@ -21,7 +26,7 @@ struct UpgradeResponse {
             let location = head.values("Location").first.map { WebSocketURL.redacted($0) } ?? "nowhere"
             throw WebSocketConnectError(
                 .redirect, "\(peer) answered \(head.status) and points to \(location); put the final URL into the configuration",
-                status: head.status
+                status: head.status, retryAfter: RetryAfter.of(head, now: now)
             )
         default: return .refused
         }
@@ -29,6 +34,7 @@ struct UpgradeResponse {
             WebSocketConnectError(
                 .badUpgrade, "\(peer) answered 101, but \(what); it is no websocket server, or something between changes headers")
         }
+        guard head.minorVersion >= 1 else { throw bad("in HTTP/1.0, which has no upgrades") }
         guard head.lists("websocket", in: "Upgrade") else { throw bad("without \"Upgrade: websocket\"") }
         guard head.lists("upgrade", in: "Connection") else { throw bad("without \"Connection: Upgrade\"") }
         let accepts = head.values("Sec-WebSocket-Accept")
@@ -50,54 +56,37 @@ struct UpgradeResponse {
         }
     }
 
-    /// The error for a refused upgrade.
+    /// The error for a refusal.
     /// - Parameters:
+    ///   - what: what was asked for: the websocket, or a REST call.
     ///   - body: what came behind the head; at most 1 KiB of it is shown.
     ///   - now: seconds since 1970, for a Retry-After that is a date.
-    func refusal(body: [UInt8], now: Int64, peer: String) -> WebSocketConnectError {
-        var text = "\(peer) refused the websocket: \(head.status)"
+    func refusal(of what: String, body: [UInt8], now: Int64, peer: String) -> WebSocketConnectError {
+        var text = "\(peer) refused \(what): \(head.status)"
         if !head.reason.isEmpty { text += " \(head.reason)" }
-        let after = head.values("Retry-After").first.flatMap { RetryAfter.parse($0, now: now, serverDate: head.values("Date").first) }
+        let after = RetryAfter.of(head, now: now)
         if let after { text += ", retry after \(after.components.seconds) s" }
-        let plain = head.lists("chunked", in: "Transfer-Encoding") ? ChunkedBody.decode(body) : body
-        let excerpt = HTTPText.excerpt(plain, limit: RefusedBody.maxBytes)
+        let isPlain = head.values("Content-Encoding").allSatisfy { HTTPText.equalIgnoringCase($0, "identity") }
+        let excerpt = isPlain ? HTTPText.excerpt(body, limit: Self.maxExcerptBytes) : ""
         if !excerpt.isEmpty { text += ": \(excerpt)" }
         return WebSocketConnectError(.upgradeRefused, text, status: head.status, retryAfter: after)
     }
 }
 
-/// The body of a refusal: collected up to its end, or to what is worth showing.
-struct RefusedBody {
-    static let maxBytes = 1024
-
-    private(set) var bytes: [UInt8] = []
-    private let expected: Int
+/// The body of a refusal, read for its first words. Whatever is wrong with it, the head has said no.
+struct RefusalBody {
+    private var body: HTTPBody?
 
     init(_ head: HTTPHead) {
-        let announced = head.values("Content-Length").first.flatMap { Int($0) } ?? Self.maxBytes
-        // Chunk headers are not text: leave room for some.
-        expected = head.lists("chunked", in: "Transfer-Encoding") ? Self.maxBytes * 2 : max(0, min(announced, Self.maxBytes))
+        // A body whose framing makes no sense is not read.
+        body = try? HTTPBody(head, limit: UpgradeResponse.maxExcerptBytes)
     }
 
-    var isComplete: Bool { bytes.count >= expected || bytes.suffix(5).elementsEqual("0\r\n\r\n".utf8) }
+    var bytes: [UInt8] { body?.bytes ?? [] }
+    private(set) var isBroken = false
+    var isComplete: Bool { isBroken || body.map { $0.isComplete || $0.isCut || $0.bytes.count == UpgradeResponse.maxExcerptBytes } ?? true }
 
     mutating func take(_ more: UnsafeRawBufferPointer) {
-        bytes.append(contentsOf: more.prefix(max(0, expected - bytes.count)))
-    }
-}
-
-/// Chunked transfer coding (RFC 9112 section 7.1), as far as it goes.
-enum ChunkedBody {
-    static func decode(_ bytes: [UInt8]) -> [UInt8] {
-        var body: [UInt8] = []
-        var rest = bytes[...]
-        while let end = rest.firstIndex(of: 0x0a) {
-            let digits = rest[..<end].prefix { $0 != 0x0d && $0 != UInt8(ascii: ";") }
-            guard let size = Int(String(decoding: digits, as: UTF8.self), radix: 16), size > 0 else { return body }
-            rest = rest[(end + 1)...]
-            body += rest.prefix(size)
-            rest = rest.dropFirst(size).dropFirst(2)
-        }
-        return body
+        do throws(HTTPHeadError) { try body?.take(more) } catch { isBroken = true }
     }
 }

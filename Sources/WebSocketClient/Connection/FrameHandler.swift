@@ -9,24 +9,26 @@ final class FrameHandler: ChannelDuplexHandler {
 
     private let closeTimeout: TimeAmount
     private let socket: SocketHandler
+    private let answersPings: Bool
     private var delegate: (any WebSocketDelegate)?
     private var context: ChannelHandlerContext?
-    private var decoder: FrameDecoder
+    // What every frame touches is unchecked: it is on the event loop only, and no access to it calls anybody.
+    @exclusivity(unchecked) private var decoder: FrameDecoder
     private var deflation: Deflation?
     private var outbox = Outbox()
-    private var closing = CloseHandshake()
+    @exclusivity(unchecked) private var closing = CloseHandshake()
     private var closeTimer: Scheduled<Void>?
     /// Set while the delegate may be up the stack: the end is reported behind it.
     private var isWalking = false
     /// Something was delivered since the last end of a burst.
-    private var isBurstOpen = false
+    @exclusivity(unchecked) private var isBurstOpen = false
     private var hasEnded = false
     private var socketError: String?
     private var isReadWithheld = false
     /// What came behind the upgrade while reading was off.
     private var held: ByteBuffer?
     /// We asked to close while reading was off: what still comes is not delivered.
-    private var isDeaf = false
+    @exclusivity(unchecked) private var isDeaf = false
 
     var isReading = true {
         didSet {
@@ -40,9 +42,11 @@ final class FrameHandler: ChannelDuplexHandler {
         socket: SocketHandler,
         maxMessageBytes: Int,
         closeTimeout: Duration,
+        answersPings: Bool = true,
         inflation: Inflation?,
         deflation: Deflation?
     ) {
+        self.answersPings = answersPings
         self.delegate = delegate
         self.socket = socket
         self.closeTimeout = TimeAmount(closeTimeout)
@@ -98,7 +102,7 @@ final class FrameHandler: ChannelDuplexHandler {
                     isBurstOpen = true
                     delegate.webSocketReceived(kind, payload)
                 case .ping(let payload):
-                    if closing.isOpen { outbox.answerPing(payload) }
+                    if closing.isOpen, answersPings { outbox.answerPing(payload) }
                     isBurstOpen = true
                     delegate.webSocketReceivedPing(payload)
                 case .pong(let payload):

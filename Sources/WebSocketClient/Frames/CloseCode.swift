@@ -10,6 +10,16 @@ enum CloseCode {
     static let tooBig: UInt16 = 1009
     static let internalError: UInt16 = 1011
 
+    /// The code, and what it stands for where that is registered.
+    static func name(_ code: UInt16) -> String {
+        let names: [UInt16: String] = [
+            1000: "normal closure", 1001: "going away", 1002: "protocol error", 1003: "unsupported data", 1007: "invalid payload",
+            1008: "policy violation", 1009: "message too big", 1010: "extension missing", 1011: "internal error", 1012: "service restart",
+            1013: "try again later", 1014: "bad gateway",
+        ]
+        return names[code].map { "\(code) (\($0))" } ?? "\(code)"
+    }
+
     /// Whether a peer may send this code.
     static func isValid(_ code: UInt16) -> Bool {
         switch code {

@@ -1,7 +1,7 @@
 package import NIOCore
 
-/// One small REST call, made as the websocket would be: same proxy, same trust, same deadline. Exchanges that hand out the websocket's address by
-/// REST need it; anything more is a matter for an HTTP client.
+/// One small REST call, made as the websocket would be: same proxy, same trust, same headers, same deadline. Exchanges that hand out the websocket's
+/// address by REST need it; anything more is a matter for an HTTP client.
 package enum HTTPCall {
     package struct Request: Sendable {
         package var method: String
@@ -16,11 +16,11 @@ package enum HTTPCall {
         }
     }
 
-    /// Bodies of answers are at most this long.
+    /// Bodies of answers are at most this long, also when inflated.
     static let maxBodyBytes = 1 << 20
 
-    /// Makes the call on `eventLoop`, which must be the current one. `completion` is called once: with the body of a 2xx answer, else with the error
-    /// (status and Retry-After of a refusal kept).
+    /// Makes the call on `eventLoop`, which must be the current one. `completion` is called once, after this has returned: with the body of a 2xx answer,
+    /// else with the error (status and Retry-After of a refusal kept).
     package static func perform(
         _ request: Request, like configuration: WebSocketConfiguration, on eventLoop: any EventLoop,
         completion: @escaping (Result<[UInt8], WebSocketConnectError>) -> Void
@@ -35,6 +35,7 @@ package enum HTTPCall {
             configuration.url = request.url
         }
         configuration.offersDeflate = false
+        configuration.headers.removeAll { $0.name.lowercased().hasPrefix("sec-websocket-") }
         let attempt = WebSocketConnectAttempt(
             configuration, on: eventLoop, delegate: NoDelegate(), addressBook: .shared,
             completion: { result in
@@ -50,11 +51,32 @@ package enum HTTPCall {
         var request: Request
         var completion: ([UInt8]) -> Void
 
-        func bytes(to url: WebSocketURL) -> ByteBuffer {
-            var text = "\(request.method) \(url.requestTarget) HTTP/1.1\r\nHost: \(url.hostHeader)\r\nAccept: application/json\r\n"
-            text += "Content-Type: application/json\r\nContent-Length: \(request.body.utf8.count)\r\nConnection: close\r\n\r\n"
-            return ByteBuffer(string: text + request.body)
+        func bytes(to plan: ConnectPlan) -> ByteBuffer {
+            var text = "\(request.method) \(plan.url.requestTarget) HTTP/1.1\r\n\(plan.request.commonFields)Accept: application/json\r\n"
+            text += "Accept-Encoding: identity\r\nContent-Type: application/json\r\nContent-Length: \(request.body.utf8.count)\r\n"
+            return ByteBuffer(string: text + "Connection: close\r\n\r\n" + request.body)
         }
+    }
+
+    /// The answer in plain: inflated where the server compressed it unasked.
+    static func plain(_ body: HTTPBody, _ head: HTTPHead) throws(HTTPHeadError) -> [UInt8] {
+        let codings = head.values("Content-Encoding").flatMap { HTTPText.elements($0.lowercased()) }.filter { $0 != "identity" }
+        guard let coding = codings.first else { return body.bytes }
+        let format: CompressionFormat
+        switch coding {
+        case "gzip", "x-gzip": format = .gzip
+        case "deflate": format = .zlib
+        default: throw HTTPHeadError("content encoding \"\(HTTPText.excerpt(coding.utf8, limit: 100))\" not asked for")
+        }
+        guard codings.count == 1 else { throw HTTPHeadError("more than one content encoding") }
+        var output = ByteBuffer()
+        do {
+            let inflater = try Inflater(format)
+            try body.bytes.withUnsafeBytes { try inflater.inflate($0, limit: maxBodyBytes, into: &output) }
+        } catch {
+            throw HTTPHeadError("body that does not inflate: \(error)")
+        }
+        return Array(output.readableBytesView)
     }
 
     /// Never called: a REST call becomes no websocket.
@@ -65,30 +87,4 @@ package enum HTTPCall {
         func webSocketReceivedPong(_ payload: UnsafeRawBufferPointer) {}
         func webSocketClosed(_ reason: WebSocketCloseReason) {}
     }
-}
-
-/// The body of an answer to a REST call: up to its announced length, its last chunk, or the end of the connection.
-struct AnswerBody {
-    private var bytes: [UInt8] = []
-    private let length: Int?
-    private let isChunked: Bool
-
-    init(_ head: HTTPHead) {
-        isChunked = head.lists("chunked", in: "Transfer-Encoding")
-        length = isChunked ? nil : head.values("Content-Length").first.flatMap { Int($0) }
-    }
-
-    var isTooLong: Bool { bytes.count > HTTPCall.maxBodyBytes || (length ?? 0) > HTTPCall.maxBodyBytes }
-
-    var isComplete: Bool {
-        if let length { return bytes.count >= length }
-        return isChunked && bytes.suffix(5).elementsEqual("0\r\n\r\n".utf8)
-    }
-
-    /// A body without length or chunks ends with the connection.
-    var endsWithConnection: Bool { length == nil && !isChunked }
-
-    var plain: [UInt8] { isChunked ? ChunkedBody.decode(bytes) : bytes }
-
-    mutating func take(_ more: UnsafeRawBufferPointer) { bytes.append(contentsOf: more.prefix(HTTPCall.maxBodyBytes + 1 - bytes.count)) }
 }

@@ -14,33 +14,46 @@ struct HTTPTunnel {
 
     static func request(host: String, port: Int, login: WebSocketConfiguration.Login?) -> ByteBuffer {
         let target = "\(WebSocketURL.bracketed(host)):\(port)"
-        var text = "CONNECT \(target) HTTP/1.1\r\nHost: \(target)\r\n"
+        var text = "CONNECT \(target) HTTP/1.1\r\nHost: \(target)\r\nUser-Agent: colony\r\n"
         if let login { text += "Proxy-Authorization: Basic \(Base64.encode("\(login.user):\(login.password)".utf8))\r\n" }
         return ByteBuffer(string: text + "\r\n")
     }
 
     /// Takes what the proxy sent; true once the tunnel stands.
     mutating func take(_ bytes: UnsafeRawBufferPointer) throws(WebSocketConnectError) -> Bool {
-        let taken: Int
-        let head: HTTPHead?
-        do throws(HTTPHeadError) { (taken, head) = try reader.take(bytes) } catch {
-            throw WebSocketConnectError(.proxy, "The proxy \(proxy) does not speak HTTP: \(error.text)")
-        }
-        guard let head else { return false }
-        switch head.status {
-        case 200..<300:
-            guard taken == bytes.count else {
-                throw WebSocketConnectError(
-                    .proxy, "The proxy \(proxy) sent \(bytes.count - taken) bytes into the tunnel that nobody asked for")
+        var rest = bytes
+        while true {
+            let taken: Int
+            let complete: HTTPHead?
+            do throws(HTTPHeadError) { (taken, complete) = try reader.take(rest) } catch {
+                throw WebSocketConnectError(.proxy, "The proxy \(proxy) does not speak HTTP: \(error.text)")
             }
-            return true
-        case 407:
-            throw WebSocketConnectError(.proxy, "The proxy \(proxy) wants a login, or another one (407 \(head.reason))", status: 407)
-        default:
-            let after = head.values("Retry-After").first.flatMap { RetryAfter.parse($0, now: now, serverDate: head.values("Date").first) }
-            throw WebSocketConnectError(
-                .proxy, "The proxy \(proxy) refused the tunnel: \(head.status) \(head.reason)", status: head.status, retryAfter: after
-            )
+            guard let head = complete else { return false }
+            rest = UnsafeRawBufferPointer(rebasing: rest[taken...])
+            switch head.status {
+            case 100..<200: reader.startOver()  // interim answers; the real one follows
+            case 200..<300:
+                guard rest.isEmpty else {
+                    throw WebSocketConnectError(
+                        .proxy, "The proxy \(proxy) sent \(rest.count) bytes into the tunnel that nobody asked for")
+                }
+                return true
+            default: throw refusal(head)
+            }
         }
+    }
+
+    private func refusal(_ head: HTTPHead) -> WebSocketConnectError {
+        guard head.status == 407 else {
+            return WebSocketConnectError(
+                .proxy, "The proxy \(proxy) refused the tunnel: \(head.status) \(head.reason)", status: head.status,
+                retryAfter: RetryAfter.of(head, now: now))
+        }
+        let schemes = head.values("Proxy-Authenticate").map { HTTPText.excerpt($0.utf8.prefix { $0 != 0x20 }, limit: 30) }
+        let other =
+            schemes.isEmpty || schemes.contains { HTTPText.equalIgnoringCase($0, "Basic") } ? "" : "; Basic is all that is spoken here"
+        return WebSocketConnectError(
+            .proxy, "The proxy \(proxy) wants a login, or another one (407 \(head.reason), \(schemes.joined(separator: ", "))\(other))",
+            status: 407)
     }
 }

@@ -1,210 +1,153 @@
 import Cluster
 import Coordination
-import FoundationEssentials
-import Glibc
-import Logging
-import NIOCore
-import NIOPosix
 import RedisClient
 import Simulator
-import Subprocess
-import SystemPackage
 
 /// Measures the packet path: the simulator's fastest source -> a program under test -> a fresh redis-server.
 ///
 /// Each measurement has its own server and socket; programs take turns within a round, so that a machine that slows down slows all of them.
 struct PathBench: Sendable {
-    enum Program: String, CaseIterable, Sendable {
-        case colony = "colony worker"
-        case hiredis = "C, hiredis"
-        case resp = "C, protocol by hand"
-    }
+    enum Part: String, CaseIterable, Sendable { case throughput, latency, streams }
 
-    let rounds: Int
-    let packets: Int
-    let sizes: [Int]
+    var rounds = 5
+    var packets = 400_000
+    var sizes = [200, 1300]
     /// Over TLS or not.
-    let transports: [Bool]
+    var transports = [false, true]
+    var parts = Part.allCases
+    /// Packets a second at which latency is measured.
+    var rates = [1000, 10_000, 50_000]
+    /// How long each latency is measured.
+    var seconds = 4.0
+    /// Streams of the many-streams run.
+    var streams = 1000
+    var programs: PathPrograms
+    /// Where the C programs are.
+    var directory: String
+
+    /// Trades of this symbol are the packets.
+    static let topic = "trade BTCUSDT"
+    static let stream = "colony:{binance}:trade:BTCUSDT"
 
     func run() async throws -> PathResults {
-        let baseline = "\(directoryOfProgram)/PathBaseline"
-        guard access(baseline, X_OK) == 0 else {
-            throw ClusterError(.configuration, "\(baseline) is not there; build everything: swift build -c release")
-        }
-        var results = PathResults(rounds: rounds, packets: packets)
-        for isTLS in transports {
-            for size in sizes {
-                for round in 1...rounds {
-                    for program in Program.allCases {
-                        let sample = try await measure(program, size: size, isTLS: isTLS, baseline: baseline)
-                        results.add(sample, program: program, size: size, isTLS: isTLS)
-                        Console.error(
-                            "round \(round)/\(rounds)  \(isTLS ? "wss" : "ws") \(size) B  \(program.rawValue): "
-                                + "\(PathResults.format(sample.microsecondsPerPacket)) us per packet, \(Int(sample.packetsPerSecond)) packets/s"
-                        )
-                    }
+        var results = PathResults(bench: self)
+        for missing in programs.missing { Console.error("not measured: \(missing.name): \(missing.reason)") }
+        if parts.contains(.throughput) {
+            for isTLS in transports {
+                for size in sizes {
+                    for round in 1...rounds { try await measureThroughput(size: size, isTLS: isTLS, round: round, &results) }
                 }
             }
+        }
+        if parts.contains(.latency) {
+            for round in 1...rounds {
+                for rate in rates { try await measureLatency(rate: rate, round: round, &results) }
+            }
+        }
+        if parts.contains(.streams) {
+            for round in 1...rounds { try await measureStreams(round: round, &results) }
         }
         return results
     }
 
-    private var directoryOfProgram: String {
-        String(ProcessInformation.executable.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/"))
-    }
-
-    private func measure(_ program: Program, size: Int, isTLS: Bool, baseline: String) async throws -> PathSample {
-        let directory = try RunDirectory(keeping: nil)
-        defer { directory.remove() }
-        let logger = Logger(label: "colony.bench") { _ in SwiftLogNoOpLogHandler() }
-        var redis = EmbeddedRedis(directory: "\(directory.path)/redis")
-        redis.extraArguments = ["--appendonly", "no"]
-        return try await redis.run(logger: logger) { running in
-            var simulation = SimulatorConfiguration()
-            simulation.exchanges = ["binance"]
-            simulation.isTLS = isTLS
-            simulation.directory = directory.path
-            simulation.sources = [SourcePlan(exchange: "binance", bytes: size, count: UInt64(packets + 1000))]
-            let simulator = try await ExchangeSimulator.start(simulation)
-            do {
-                let sample =
-                    switch program {
-                    case .colony: try await measureColony(directory, running, simulator)
-                    case .hiredis: try await measureBaseline(baseline, "hiredis", running, simulator)
-                    case .resp: try await measureBaseline(baseline, "resp", running, simulator)
-                    }
-                try await simulator.stop()
-                return sample
-            } catch {
-                try await simulator.stop()
-                throw error
+    private func measureThroughput(size: Int, isTLS: Bool, round: Int, _ results: inout PathResults) async throws {
+        for program in programs.measured {
+            let count = program.packets(of: packets)
+            let sample = try await BenchRig.with { rig -> PathSample in
+                let plan = SourcePlan(exchange: "binance", bytes: size, count: UInt64(count + 1000))
+                return try await rig.withSource(plan, isTLS: isTLS) { try await throughput(program, rig, $0, packets: count) }
             }
+            results.add(sample, PathResults.Case(isTLS: isTLS, size: size, program: program))
+            report(
+                round, "\(isTLS ? "wss" : "ws") \(size) B  \(program.name)",
+                "\(BenchText.decimal(sample.microsecondsPerPacket)) us per packet, \(Int(sample.packetsPerSecond)) packets/s")
+            // The same batches from a C program, at once, while the machine is what it was.
+            guard !isTLS, program.role == .worker, program == programs.measured.first, sample.packetsPerBatch >= 1 else { continue }
+            let batch = max(1, Int(sample.packetsPerBatch.rounded()))
+            let fed = try await BenchRig.with { rig in try await ceiling(rig, size: size, batch: batch) }
+            results.add(ceiling: fed, beside: sample, size: size, batch: batch)
+            report(round, "ws \(size) B  publish function fed by C, \(batch) a batch", "\(Int(fed)) packets/s")
         }
     }
 
-    private func measureBaseline(
-        _ baseline: String, _ encoder: String, _ redis: EmbeddedRedis.Running, _ simulator: ExchangeSimulator
+    func report(_ round: Int, _ what: String, _ found: String) {
+        Console.error("round \(round)/\(rounds)  \(what): \(found)")
+    }
+
+    private func throughput(
+        _ program: PathProgram, _ rig: BenchRig, _ simulator: ExchangeSimulator, packets: Int
     ) async throws -> PathSample {
-        let link = try await connect(redis)
-        let before = try await redisCPU(link)
-        guard case .unix(let socket) = redis.endpoint.address else { throw ClusterError(.supervisor, "no unix socket") }
-        var arguments = [
-            "localhost", "\(simulator.port)", "/binance/stream", #"{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}"#, socket,
-            "baseline", "\(packets)", encoder,
-        ]
-        if let ca = simulator.caFile { arguments.append(ca) }
-        let outcome = try await Subprocess.run(
-            .path(FilePath(baseline)), arguments: Arguments(arguments), output: .string(limit: 65_536), error: .string(limit: 65_536))
-        guard let text = outcome.standardOutput as String?, outcome.terminationStatus.isSuccess else {
-            throw ClusterError(.supervisor, "the C program failed: \(outcome.standardError)")
-        }
-        struct Report: Decodable {
-            var packets: Int
-            var wallSeconds: Double
-            var microsecondsPerPacket: Double
-            var peakMemoryKilobytes: Int
-
-            enum CodingKeys: String, CodingKey {
-                case packets
-                case wallSeconds = "wall_s"
-                case microsecondsPerPacket = "us_per_packet"
-                case peakMemoryKilobytes = "maxrss_kb"
+        switch program.kind {
+        case .worker(let executable):
+            return try await rig.withWorker(executable, simulator, topics: [Self.topic]) { pid in
+                try await worker(pid, rig, packets: packets)
             }
+        case .peer:
+            let before = try await rig.redisCPU()
+            let report = try await rig.report(
+                of: try rig.arguments(program.kind, simulator, packets: packets), as: PeerReport.self)
+            let after = try await rig.redisCPU()
+            return PathSample(
+                microsecondsPerPacket: report.microsecondsPerPacket, packetsPerSecond: Double(report.packets) / report.wallSeconds,
+                redisMicrosecondsPerPacket: (after - before) * 1e6 / Double(report.packets),
+                peakMemoryKilobytes: report.peakMemoryKilobytes)
         }
-        let report = try JSONDecoder().decode(Report.self, from: Data(text.utf8))
-        let after = try await redisCPU(link)
+    }
+
+    private func worker(_ pid: Int32, _ rig: BenchRig, packets: Int) async throws -> PathSample {
+        let before = ProcessUsage(pid: pid)
+        let redisBefore = try await rig.redisCPU()
+        let callsBefore = try await rig.calls(of: "fcall")
+        try await rig.until("the first packet is stored") { try await rig.nextSequence() > 1 }
+        let started = LocalTime.now()
+        let first = try await rig.nextSequence()
+        try await rig.until("\(packets) packets are stored") { try await rig.nextSequence() >= packets }
+        let last = try await rig.nextSequence()
+        let wall = Double((LocalTime.now() - started).wholeNanoseconds) / 1e9
+        let after = ProcessUsage(pid: pid)
+        let redisAfter = try await rig.redisCPU()
+        let calls = try await rig.calls(of: "fcall") - callsBefore
         return PathSample(
-            microsecondsPerPacket: report.microsecondsPerPacket, packetsPerSecond: Double(report.packets) / report.wallSeconds,
-            redisMicrosecondsPerPacket: (after - before) * 1e6 / Double(report.packets), peakMemoryKilobytes: report.peakMemoryKilobytes)
+            microsecondsPerPacket: (after.cpuSeconds - before.cpuSeconds) * 1e6 / Double(last),
+            packetsPerSecond: Double(last - first) / wall, redisMicrosecondsPerPacket: (redisAfter - redisBefore) * 1e6 / Double(last),
+            peakMemoryKilobytes: after.peakMemoryKilobytes, packetsPerBatch: Double(last) / max(1, calls))
     }
 
-    private func measureColony(
-        _ directory: RunDirectory, _ redis: EmbeddedRedis.Running, _ simulator: ExchangeSimulator
-    ) async throws -> PathSample {
-        var lines = [
-            "redis: { url: \"\(redis.endpoint)\", direct: true, embedded_generation: bench }",
-            "worker: { state_directory: \"\(directory.path)/state\" }", "placement: { settle: 0s }",
-            "exchanges:", "  binance:", "    url: \"\(try simulator.url("binance"))\"", "    connect_delay: 1500ms",
-            "    topics: [ trade BTCUSDT ]",
-        ]
-        if let ca = simulator.caFile { lines.append("    tls: { roots: \"\(ca)\" }") }
-        let file = "\(directory.path)/bench.yaml"
-        try directory.write(lines.joined(separator: "\n") + "\n", to: file)
-        let link = try await connect(redis)
-        _ = try await link.send(["HSET", "colony:{workers}:meta", "generation", "bench"])
-        let packets = packets
-        let outcome = try await Subprocess.run(
-            .path(FilePath(ProcessInformation.executable)),
-            arguments: ["worker", "--single", "--name", "bench", "--config", file, "--log-level", "warning"], input: .none,
-            output: .sequence,
-            error: .currentStandardError
-        ) { execution in
-            let pid = execution.processIdentifier.value
-            let lease: RedisArgument = "colony:{binance}:lease:binance"
-            // Held, and the connection not yet due: everything before is start-up and not the path.
-            try await until("the worker holds the lease") { try await link.send(["HGET", lease, "state"]).string == "held" }
-            let before = ProcessUsage(pid: pid)
-            let redisBefore = try await redisCPU(link)
-            try await until("the first packet is stored") { try await link.send(["HGET", lease, "next_sequence"]).integer ?? 0 > 1 }
-            let started = LocalTime.now()
-            var first = Int64(1)
-            if let next = try await link.send(["HGET", lease, "next_sequence"]).integer { first = next }
-            try await until("\(packets) packets are stored") {
-                try await link.send(["HGET", lease, "next_sequence"]).integer ?? 0 >= Int64(packets)
-            }
-            let last = try await link.send(["HGET", lease, "next_sequence"]).integer ?? 0
-            let wall = Double((LocalTime.now() - started).wholeNanoseconds) / 1e9
-            let after = ProcessUsage(pid: pid)
-            let redisAfter = try await redisCPU(link)
-            let sample = PathSample(
-                microsecondsPerPacket: (after.cpuSeconds - before.cpuSeconds) * 1e6 / Double(last),
-                packetsPerSecond: Double(last - first) / wall, redisMicrosecondsPerPacket: (redisAfter - redisBefore) * 1e6 / Double(last),
-                peakMemoryKilobytes: after.peakMemoryKilobytes)
-            await execution.teardown(using: [.gracefulShutDown(allowedDurationToNextStep: .seconds(2))])
-            return sample
+    /// Packets a second that the publish function takes from a C program.
+    private func ceiling(_ rig: BenchRig, size: Int, batch: Int) async throws -> Double {
+        _ = try await rig.link.send(FunctionLibrary.colony1.loadArguments)
+        let keys = Keys().feed(FeedName("binance"), group: "binance")
+        let token = "bench.0000000000000000:1"
+        // A private server: the record of a live lease is simply put there.
+        _ = try await rig.link.send([
+            "HSET", .string(keys.lease), "state", "held", "holder", "bench.0000000000000000", "epoch", "1", "token", .string(token),
+            "renewals",
+            "0", "ttl_ms", "6000", "phase", "live", "pending", "none", "next_sequence", "1", "last_ms", "0", "control_sequence", "0",
+        ])
+        struct Report: Decodable, Sendable {
+            var packets: Int
+            var wall_s: Double
         }
-        return outcome.closureResult
-    }
-
-    private func connect(_ redis: EmbeddedRedis.Running) async throws -> RedisConnection {
-        try await RedisConnection.connect(to: redis.endpoint, name: "colony:bench", on: MultiThreadedEventLoopGroup.singleton.next())
-    }
-
-    private func redisCPU(_ link: RedisConnection) async throws -> Double {
-        let info = RedisServerInfo(try await link.send(["INFO", "cpu"]).string ?? "")
-        return (Double(info.fields["used_cpu_user"] ?? "") ?? 0) + (Double(info.fields["used_cpu_sys"] ?? "") ?? 0)
-    }
-
-    private func until(_ what: String, _ condition: () async throws -> Bool) async throws {
-        let deadline = LocalTime.now() + .seconds(60)
-        while !(try await condition()) {
-            guard LocalTime.now() < deadline else { throw ClusterError(.supervisor, "the benchmark waited in vain until \(what)") }
-            try await Task.sleep(for: .milliseconds(10))
-        }
+        let report = try await rig.report(
+            of: [
+                "\(directory)/PathCeiling", try rig.socket, keys.lease, keys.control, keys.streams, Self.stream, token, "1",
+                "1763812345678", "\(size)", "\(batch)", "\(packets)",
+            ], as: Report.self)
+        return Double(report.packets) / report.wall_s
     }
 }
 
-/// CPU time and memory of another process, from /proc.
-struct ProcessUsage: Sendable {
-    var cpuSeconds = 0.0
-    var peakMemoryKilobytes = 0
+/// What the C programs and the peers print.
+struct PeerReport: Decodable, Sendable {
+    var packets: Int
+    var wallSeconds: Double
+    var microsecondsPerPacket: Double
+    var peakMemoryKilobytes: Int
 
-    init(pid: Int32) {
-        let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
-        if let stat = Self.read("/proc/\(pid)/stat"), let close = stat.lastIndex(of: ")") {
-            let fields = stat[stat.index(after: close)...].split(separator: " ")
-            if fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) { cpuSeconds = (user + system) / ticks }
-        }
-        if let status = Self.read("/proc/\(pid)/status"), let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM") }) {
-            peakMemoryKilobytes = Int(line.filter(\.isNumber)) ?? 0
-        }
-    }
-
-    private static func read(_ path: String) -> String? {
-        guard let file = fopen(path, "r") else { return nil }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 8192)
-        let count = fread(&bytes, 1, bytes.count, file)
-        return String(decoding: bytes.prefix(count), as: UTF8.self)
+    enum CodingKeys: String, CodingKey {
+        case packets
+        case wallSeconds = "wall_s"
+        case microsecondsPerPacket = "us_per_packet"
+        case peakMemoryKilobytes = "maxrss_kb"
     }
 }

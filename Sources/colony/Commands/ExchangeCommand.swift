@@ -7,7 +7,8 @@ import WebSocketClient
 struct ExchangeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "exchange", abstract: "The exchange simulator, and what is known about exchanges.",
-        subcommands: [ServeCommand.self, ListCommand.self, AutobahnCommand.self], defaultSubcommand: ServeCommand.self)
+        subcommands: [ServeCommand.self, ListCommand.self, ExchangeConformanceCommand.self, AutobahnCommand.self],
+        defaultSubcommand: ServeCommand.self)
 
     struct ServeCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -35,6 +35,9 @@ struct UpCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Keep data, logs and the simulator's record here instead of in a temporary directory.")
     var directory: String?
 
+    @Option(name: .long, help: "Record everything that happens here, for `colony history check`.")
+    var record: String?
+
     @Option(name: .long, help: "Play this recording instead of a generated market: exchange=FILE; may be repeated.")
     var replay: [String] = []
 
@@ -52,6 +55,7 @@ struct UpCommand: AsyncParsableCommand {
         options.redisPort = redisPort
         options.exchangePort = exchangePort
         options.directory = directory
+        options.record = record
         options.logLevel = common.logLevel == "notice" ? "info" : common.logLevel
         options.settings = common.settings
         if let config = common.config {

@@ -2,6 +2,7 @@ import Cluster
 import ColonyExchanges
 import Coordination
 import Glibc
+import History
 import Logging
 import RedisClient
 import Simulator
@@ -16,6 +17,8 @@ struct LocalCluster: Sendable {
         var redisPort = 0
         var exchangePort = 0
         var directory: String?
+        /// Where to record the run; nil: nowhere.
+        var record: String?
         var logLevel = "info"
         var settings: [String] = []
         /// Use this Redis instead of an embedded one.
@@ -63,6 +66,7 @@ struct LocalCluster: Sendable {
     private func withExchanges<Result: Sendable>(
         _ directory: RunDirectory, _ body: @Sendable (SimulatedExchanges) async throws -> Result
     ) async throws -> Result {
+        try recording?.create()
         if options.isLive { return try await body(SimulatedExchanges()) }
         step("starting the simulated exchanges")
         var configuration = SimulatorConfiguration()
@@ -70,7 +74,7 @@ struct LocalCluster: Sendable {
         configuration.port = options.exchangePort
         configuration.market.messagesPerSecond = options.rate
         configuration.directory = directory.path
-        configuration.truthPath = "\(directory.path)/exchanges.jsonl"
+        configuration.truthPath = recording?.truth ?? "\(directory.path)/exchanges.jsonl"
         configuration.seed = UInt64.random(in: 1...1_000_000)
         configuration.replays = options.replay.map { ReplayPlan(exchange: $0.key, file: $0.value) }
         let simulator: ExchangeSimulator
@@ -118,7 +122,22 @@ struct LocalCluster: Sendable {
         step("starting \(options.workers) workers; their logs: \(directory.path)/\(configuration.worker.name)-N.log")
         let running = supervisor
         let view = LiveView(client: client, exchanges: options.exchanges, limit: limit)
-        return try await withThrowingTaskGroup(of: UpSummary?.self) { group in
+        return try await recorded(configuration) { try await run(running, view, exchanges) }
+    }
+
+    private var recording: RecordingDirectory? { options.record.map { RecordingDirectory($0) } }
+
+    private func recorded<Result: Sendable>(
+        _ configuration: ColonyConfiguration, _ body: @Sendable () async throws -> Result
+    ) async throws -> Result {
+        guard let recording else { return try await body() }
+        let recorder = StreamRecorder(
+            endpoint: configuration.redis.endpoint, keys: configuration.keys, directory: recording, logger: logger)
+        return try await recorder.recording(body)
+    }
+
+    private func run(_ running: Supervisor, _ view: LiveView, _ exchanges: SimulatedExchanges) async throws -> UpSummary {
+        try await withThrowingTaskGroup(of: UpSummary?.self) { group in
             group.addTask {
                 try await running.run()
                 return nil
@@ -155,6 +174,7 @@ struct LocalCluster: Sendable {
         lines += ["redis:", "  url: \"\(redis)\"", "  direct: \(isEmbedded)"]
         if isEmbedded { lines.append("  embedded_generation: \"\(String(UInt64.random(in: .min ... .max), radix: 16))\"") }
         lines += ["worker:", "  name: worker", "  processes: \(options.workers)", "  state_directory: \"\(directory.path)/state\""]
+        if let recording { lines.append("history: \"\(recording.path)\"") }
         // Workers that start together here see one another at once.
         lines += ["placement:", "  settle: 700ms"]
         if !exchanges.urls.isEmpty {

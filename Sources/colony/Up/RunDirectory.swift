@@ -24,11 +24,7 @@ struct RunDirectory: Sendable {
     }
 
     func write(_ text: String, to path: String) throws {
-        guard let file = fopen(path, "w") else {
-            throw ClusterError(.configuration, "\(path) cannot be written (\(String(cString: strerror(errno))))")
-        }
-        defer { fclose(file) }
-        fputs(text, file)
+        try TextFile.write(text, to: path)
     }
 
     func remove() {

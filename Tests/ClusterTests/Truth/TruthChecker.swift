@@ -51,7 +51,7 @@ enum TruthChecker {
                 found += (open[line.exchange] ?? []).map { .socketsOverlap(exchange: line.exchange, $0, line.socket) }
                 open[line.exchange, default: []].append(line.socket)
             case .close: open[line.exchange]?.removeAll { $0 == line.socket }
-            case .start, .refused, .subscribe, .unsubscribe, .packet, .withheld, .source, .fault, .summary: break
+            case .start, .refused, .subscribe, .unsubscribe, .packet, .answer, .raw, .withheld, .source, .fault, .summary: break
             }
         }
         return found

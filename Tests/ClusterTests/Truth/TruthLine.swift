@@ -3,7 +3,7 @@ import Foundation
 /// A line of the simulator's record, as far as the checker reads it. The simulator's own `TruthRecord` documents the file.
 struct TruthLine: Decodable, Sendable, Equatable {
     enum Kind: String, Decodable, Sendable {
-        case start, refused, open, subscribe, unsubscribe, packet, withheld, source, fault, close, summary
+        case start, refused, open, subscribe, unsubscribe, packet, answer, raw, withheld, source, fault, close, summary
     }
 
     var kind: Kind

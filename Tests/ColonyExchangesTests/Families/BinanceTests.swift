@@ -110,15 +110,25 @@ struct BinanceTests {
         #expect(connection.read(#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":1770123456789}}"#) == notice)
     }
 
-    @Test("futures connect to the path that serves their topics, and to a configured address always")
-    func paths() throws {
+    @Test("futures serve books and best prices at an address of their own, derived from the configured one")
+    func branches() throws {
         var dialect = try Exchanges.dialect("binance_usdm")
-        let books = [Topic("book", "BTCUSDT"), Topic("bbo", "BTCUSDT")]
-        #expect(dialect.connection(topics: books, random: 0) == .url("wss://fstream.binance.com/public/stream"))
-        #expect(dialect.connection(topics: [Topic("trade", "BTCUSDT")], random: 0) == .url("wss://fstream.binance.com/market/stream"))
-        #expect(dialect.connection(topics: books + [Topic("trade", "BTCUSDT")], random: 0) == .url("wss://fstream.binance.com/stream"))
+        #expect(dialect.connection(topics: [], random: 0) == .url("wss://fstream.binance.com/market/stream"))
+        #expect(dialect.branches == [Branch(name: "public", url: "wss://fstream.binance.com/public/stream")])
+        for channel in ["book", "book.500ms", "book_snapshot", "bbo"] {
+            #expect(dialect.branch(of: Topic(channel, "BTCUSDT")) == "public")
+        }
+        for channel in ["trade", "ticker", "markprice", "candle.1m"] { #expect(dialect.branch(of: Topic(channel, "BTCUSDT")) == nil) }
+        dialect.profile.url = "ws://127.0.0.1:1/market/stream?timeUnit=MICROSECOND"
+        #expect(dialect.branches == [Branch(name: "public", url: "ws://127.0.0.1:1/public/stream?timeUnit=MICROSECOND")])
+    }
+
+    @Test("a gateway with one address serves everything there")
+    func noBranches() throws {
+        var dialect = try Exchanges.dialect("binance_usdm")
         dialect.profile.url = "ws://127.0.0.1:1/stream"
-        #expect(dialect.connection(topics: books, random: 0) == .url("ws://127.0.0.1:1/stream"))
+        #expect(dialect.branches == [])
+        #expect(dialect.branch(of: Topic("book", "BTCUSDT")) == nil)
     }
 
     @Test("requests are batched")

@@ -58,12 +58,15 @@ struct HuobiTests {
         #expect(connection.streamKey(change) == connection.streamKey(whole))
     }
 
-    @Test("books of spot have an address of their own")
-    func addresses() throws {
+    @Test("incremental books of spot have an address of their own")
+    func branches() throws {
         let dialect = try Exchanges.dialect("huobi")
-        #expect(dialect.connection(topics: [Topic("book", "btcusdt")], random: 0) == .url("wss://api.huobi.pro/feed"))
-        #expect(dialect.connection(topics: [Topic("trade", "btcusdt")], random: 0) == .url("wss://api.huobi.pro/ws"))
+        #expect(dialect.branches == [Branch(name: "feed", url: "wss://api.huobi.pro/feed")])
+        #expect(dialect.branch(of: Topic("book", "btcusdt")) == "feed")
+        #expect(dialect.branch(of: Topic("book_snapshot", "btcusdt")) == nil)
+        #expect(dialect.branch(of: Topic("trade", "btcusdt")) == nil)
         #expect(dialect.connection(topics: [], random: 0) == .url("wss://api.huobi.pro/ws"))
+        #expect(try Exchanges.dialect("huobi_swap").branches == [])
     }
 
     @Test("trades of every market go to the stream of their symbol")

@@ -15,7 +15,7 @@ struct LibraryTests {
             let functions = [
                 "init", "observe", "acquire", "renew", "gate", "retry", "begin", "publish", "lost", "disconnect", "release", "resume",
                 "trim",
-                "beat", "desire",
+                "beat", "desire", "request",
             ]
             #expect(names.sorted() == functions.map { "colony1_\($0)" }.sorted())
         }
@@ -96,6 +96,7 @@ struct LibraryTests {
 
     @Test(arguments: [
         "init", "acquire", "gate", "retry", "begin", "publish", "lost", "disconnect", "release", "resume", "trim", "beat", "desire",
+        "request",
     ])
     func missingArgumentsAreAnErrorWithoutEffect(function: String) async throws {
         try await withLab { lab in

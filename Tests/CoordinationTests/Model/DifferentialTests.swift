@@ -172,6 +172,7 @@ struct RandomCaller {
         case 93..<97:
             let info: [BeatCall.Field] = [.init("state", random.chance(80) ? "ready" : "draining"), .init("load", "\(number)")]
             return BeatCall(namespace: keys, incarnation: workers[random.number(0...2)], info: random.chance(80) ? info : []).arguments()
+        case 97: return request()
         default: return desire(feed, model)
         }
     }
@@ -254,6 +255,13 @@ struct RandomCaller {
             feed: feed, token: token, first: first, controlMaximumLength: 100_000,
             streams: streams.map { .init(key: $0, maximumLength: 100_000) }, packets: packets
         ).arguments()
+    }
+
+    private mutating func request() -> [RedisArgument] {
+        let fields = (0..<random.number(1...3)).map { _ in
+            RequestCall.Field("move:e\(random.number(0...3))", random.chance(30) ? "" : "{\"id\":\"\(random.number(0...999))\"}")
+        }
+        return RequestCall(namespace: keys, fields: fields).arguments()
     }
 
     private mutating func desire(_ feed: FeedKeys, _ model: FunctionModel) -> [RedisArgument] {

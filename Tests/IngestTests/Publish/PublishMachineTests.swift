@@ -60,13 +60,6 @@ struct PublishMachineTests {
             ])
     }
 
-    @Test("Digits are counted and written right at every power of ten", arguments: 0...18)
-    func digits(power: Int) {
-        let value = (0..<power).reduce(UInt64(1)) { product, _ in product * 10 }
-        #expect(PacketEncoding.digits(value) == String(value).count)
-        #expect(PacketEncoding.digits(value - 1) == String(value - 1).count)
-    }
-
     @Test("A server that went back is healed with the same ids, and what is no longer held is declared lost")
     func healsAfterRollback() throws {
         var table = StreamTable(keys: Self.keys) { _ in 100 }

@@ -53,6 +53,25 @@ import Testing
         #expect(try Self.inflated(inflater, member) == Array("hello\n".utf8), "an error leaves nothing behind")
     }
 
+    @Test("A message of a million final blocks is read without a copy of the window for each", .timeLimit(.minutes(1)))
+    func survivesFinalBlocks() throws {
+        let inflater = try Inflater(.raw)
+        var output = ByteBuffer()
+        let word = Array("context ".utf8)
+        let deflater = try Deflater(.raw)
+        var first = ByteBuffer()
+        word.withUnsafeBytes { deflater.deflateMessage($0, into: &first) }
+        try first.withUnsafeReadableBytes { try inflater.inflateMessage($0, limit: 100, into: &output) }
+        // An empty final block in fixed codes, each padded to a whole number of bytes.
+        let blocks = [UInt8](repeating: 0, count: 2_000_000).indices.map { $0 % 2 == 0 ? UInt8(3) : 0 }
+        try blocks.withUnsafeBytes { try inflater.inflateMessage($0, limit: 100, into: &output) }
+        var second = ByteBuffer()
+        word.withUnsafeBytes { deflater.deflateMessage($0, into: &second) }
+        #expect(second.readableBytes < first.readableBytes, "refers to the first")
+        try second.withUnsafeReadableBytes { try inflater.inflateMessage($0, limit: 100, into: &output) }
+        #expect(String(buffer: output) == "context context ")
+    }
+
     @Test("What is appended leaves what the buffer had")
     func appends() throws {
         let inflater = try Inflater(.gzip)

@@ -1,21 +1,11 @@
 import NIOCore
-import NIOPosix
 import Testing
 
 @testable import WebSocketClient
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#endif
-
 /// The client against the `websockets` package of PyPI, where Python has it.
 @Suite(.serialized) struct PythonJudgeTests {
-    private static let script =
-        String(#filePath.prefix(upTo: #filePath.lastIndex(of: "/") ?? #filePath.endIndex)) + "/../Judges/echo_server.py"
-
-    static let isAvailable = output("python3 -c 'import websockets.asyncio.server; print(1)' 2>/dev/null") == "1"
+    static let isAvailable = PythonServer.can("import websockets.asyncio.server")
 
     @Test(
         "An independent server understands every variant of deflate, and is understood",
@@ -24,17 +14,20 @@ import Testing
         arguments: ["0 0 0 0", "0 0 1 1", "9 9 0 0", "12 10 1 0", "15 8 0 1", "9 15 1 1"]
     )
     func talks(arguments: String) async throws {
-        // Waiting for Python blocks a thread: not one of those that run tests.
-        let (server, first) = try await NIOThreadPool.singleton.runIfActive { () -> (Process, String?) in
-            let process = Process(stream: popen("exec python3 '\(Self.script)' \(arguments)", "r"))
-            return (process, Self.line(process.stream))
+        try await PythonServer.run("echo_server.py", arguments) { port in
+            var configuration = WebSocketConfiguration(url: "ws://127.0.0.1:\(port)/")
+            configuration.offersDeflate = true
+            let bits = try #require(arguments.split(separator: " ").first)
+            configuration.deflateOffer.serverMaxWindowBits = bits == "0" ? nil : Int(bits)
+            let outcome: Result<Void, any Error>
+            do { outcome = .success(try await talk(configuration)) } catch { outcome = .failure(error) }
+            configuration.url += "quit"
+            await (try Client.open(configuration)).onLoop { $0.abort() }
+            try outcome.get()
         }
-        defer { if let stream = server.stream { pclose(stream) } }
-        let port = try #require(first.flatMap { Int($0) })
-        var configuration = WebSocketConfiguration(url: "ws://127.0.0.1:\(port)/")
-        configuration.offersDeflate = true
-        let bits = try #require(arguments.split(separator: " ").first)
-        configuration.deflateOffer.serverMaxWindowBits = bits == "0" ? nil : Int(bits)
+    }
+
+    private func talk(_ configuration: WebSocketConfiguration) async throws {
         let client = try await Client.open(configuration)
         #expect(client.upgrade.negotiatedDeflate)
         for size in [0, 1, 125, 126, 5000, 65535, 300_000] {
@@ -49,25 +42,5 @@ import Testing
         #expect(await client.next() == .pong(Array("ping".utf8)))
         await client.close(code: 1000)
         #expect(await client.next() == .closed(.closedByUs(code: 1000)))
-        configuration.url += "quit"
-        await (try Client.open(configuration)).onLoop { $0.abort() }
-    }
-
-    /// A child process and its output. Sendable: handed from the thread that started it to the test, never used by both.
-    private struct Process: @unchecked Sendable {
-        var stream: UnsafeMutablePointer<FILE>?
-    }
-
-    private static func line(_ stream: UnsafeMutablePointer<FILE>?) -> String? {
-        guard let stream else { return nil }
-        var buffer = [CChar](repeating: 0, count: 100)
-        guard fgets(&buffer, 100, stream) != nil else { return nil }
-        return String(decoding: buffer.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    private static func output(_ command: String) -> String? {
-        let stream = popen(command, "r")
-        defer { if let stream { pclose(stream) } }
-        return line(stream)
     }
 }

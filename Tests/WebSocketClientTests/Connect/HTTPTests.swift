@@ -39,7 +39,8 @@ import Testing
         arguments: [
             "SSH-2.0-OpenSSH\r\n", "HTTP/2 200 OK\r\n\r\n", "HTTP/1.2 200 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
             "HTTP/1.1 abc OK\r\n\r\n", "HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\nNo colon\r\n\r\n", "HTTP/1.1 200 OK\r\n: empty\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nBad name: x\r\n\r\n", "HTTP/1.1 200 OK\r\nName : x\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nBad name: x\r\n\r\n", "HTTP/1.1 200 OK\r\nName : x\r\n\r\n", "HTTP/1.1 200 OK\r\n folded\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nA: b\r\n fol\u{0}ded\r\n\r\n",
             "HTTP/1.1 200 OK\nA: b\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\u{0}\r\n\r\n", "\u{81}\u{2}hi",
         ]
     )
@@ -51,6 +52,15 @@ import Testing
     func refusesEarly() {
         #expect(throws: HTTPHeadError.self) { try Self.read("HTTQ") }
         #expect(throws: HTTPHeadError.self) { try Self.read("\u{16}") }
+        #expect(throws: HTTPHeadError.self, "a bare LF, without waiting for the end") { try Self.read("HTTP/1.1 200 OK\n") }
+        let fields = String(repeating: "X: y\r\n", count: HTTPHeadReader.maxFields + 1)
+        #expect(throws: HTTPHeadError.self, "too many fields, without an end") { try Self.read("HTTP/1.1 200 OK\r\n" + fields) }
+    }
+
+    @Test("A folded field is read as one line")
+    func unfolds() throws {
+        let head = try Self.read("HTTP/1.1 101 S\r\nConnection: keep-alive,\r\n \t Upgrade\r\n\tx\r\nA: b\r\n\r\n", chunk: 1).head
+        #expect(head?.values("Connection") == ["keep-alive, Upgrade x"] && head?.values("A") == ["b"])
     }
 
     @Test("Heads beyond 64 KiB or 100 fields are refused, with or without an end")
@@ -94,12 +104,5 @@ import Testing
         ] {
             #expect(RetryAfter.parse(nonsense, now: 0, serverDate: nil) == nil, "\(nonsense)")
         }
-    }
-
-    @Test("A chunked body is put together, as far as it came")
-    func readsChunks() {
-        #expect(ChunkedBody.decode(Array("4\r\nWiki\r\n6;x=y\r\npedia \r\n0\r\n\r\n".utf8)) == Array("Wikipedia ".utf8))
-        #expect(ChunkedBody.decode(Array("A\r\nhalf".utf8)) == Array("half".utf8))
-        #expect(ChunkedBody.decode(Array("zz\r\nhalf".utf8)) == [])
     }
 }

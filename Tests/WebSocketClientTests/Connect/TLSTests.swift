@@ -38,20 +38,46 @@ import Testing
         }
     }
 
-    @Test("An expired, a self-signed and an unknown certificate are refused as untrusted", .timeLimit(.minutes(1)))
+    @Test("An expired, a self-signed and an unknown certificate are told apart", .timeLimit(.minutes(1)))
     func refusesUntrusted() async throws {
-        for identity in [Certificates.expired, Certificates.selfSigned] {
-            let error = try await Self.failure(identity)
-            #expect(error?.code == .tls && error?.description.contains("not trusted") == true, "\(error?.description ?? "accepted")")
-        }
+        let expired = try await Self.failure(Certificates.expired)
+        #expect(
+            expired?.code == .tls && expired?.description.contains("expired on 2020-02-01") == true, "\(expired?.description ?? "accepted")"
+        )
+        let selfSigned = try await Self.failure(Certificates.selfSigned)
+        #expect(
+            selfSigned?.code == .tls && selfSigned?.description.contains("self-signed") == true, "\(selfSigned?.description ?? "accepted")")
         let unknown = try await Self.failure(Certificates.localhost) { $0.roots = .system }
-        #expect(unknown?.code == .tls && unknown?.description.contains("not trusted") == true)
+        #expect(unknown?.code == .tls && unknown?.description.contains("authority") == true, "\(unknown?.description ?? "accepted")")
     }
 
-    @Test("A certificate for another host is refused, and says so", .timeLimit(.minutes(1)))
+    @Test("A certificate for another host is refused, and both names are said", .timeLimit(.minutes(1)))
     func refusesOtherHosts() async throws {
         let error = try await Self.failure(Certificates.otherHost)
-        #expect(error?.code == .tls && error?.description.contains("another host") == true, "\(error?.description ?? "accepted")")
+        #expect(error?.code == .tls, "\(error?.description ?? "accepted")")
+        #expect(error?.description.contains("for elsewhere.test, not for localhost") == true, "\(error?.description ?? "accepted")")
+    }
+
+    @Test("A certificate for the address connected to does not make up for the host name", .timeLimit(.minutes(1)))
+    func refusesAddressesForNames() async throws {
+        let error = try await Self.failure(Certificates.address)
+        #expect(error?.code == .tls, "\(error?.description ?? "accepted")")
+        #expect(error?.description.contains("for 127.0.0.1, not for localhost") == true, "\(error?.description ?? "accepted")")
+        let other = try await Self.failure(Certificates.localhost) { $0.url = $0.url.replacing("localhost", with: "127.0.0.1") }
+        #expect(other?.code == .tls && other?.description.contains("not for 127.0.0.1") == true, "\(other?.description ?? "accepted")")
+    }
+
+    @Test("The proxy's certificate is held to the proxy's name, and the reason says that it was the proxy's", .timeLimit(.minutes(1)))
+    func verifiesProxies() async throws {
+        for identity in [Certificates.otherHost, Certificates.address] {
+            let error = try await Self.failure(identity) { configuration in
+                let port = configuration.url.split(separator: ":").last.flatMap { Int($0.dropLast()) } ?? 0
+                configuration.url = "wss://exchange.test/"
+                configuration.proxy = .http(host: "localhost", port: port, login: nil, tls: true)
+            }
+            #expect(error?.code == .tls && error?.description.contains("TLS with the proxy") == true, "\(error?.description ?? "accepted")")
+            #expect(error?.description.contains("not for localhost") == true, "\(error?.description ?? "accepted")")
+        }
     }
 
     @Test("The server name of the configuration is verified instead of the URL's host", .timeLimit(.minutes(1)))
@@ -100,6 +126,15 @@ import Testing
     func namesMissingRoots() async throws {
         let error = try await Self.failure(Certificates.localhost) { $0.roots = .file("/nowhere/roots.pem") }
         #expect(error?.code == .tls && error?.description.contains("/nowhere/roots.pem") == true)
+        // No socket is opened for it: nobody listens at this port, and that is not what is said.
+        let file = #filePath
+        for roots in [file, "/dev/null", "/"] {
+            let error = try await Self.failure(Certificates.localhost) {
+                $0.roots = .file(roots)
+                $0.address = ("127.0.0.1", 1)
+            }
+            #expect(error?.code == .tls && error?.description.contains(roots) == true, "\(error?.description ?? "accepted")")
+        }
     }
 
     @Test("The context of one trust configuration is made once")

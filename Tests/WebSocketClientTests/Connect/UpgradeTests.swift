@@ -158,7 +158,9 @@ import Testing
             ("\r\n\r\n", "\r\nSec-WebSocket-Accept: again\r\n\r\n"), ("\r\n\r\n", "\r\nSec-WebSocket-Protocol: chat\r\n\r\n"),
             ("\r\n\r\n", "\r\nSec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
             ("\r\n\r\n", "\r\nSec-WebSocket-Extensions: x-other\r\n\r\n"),
-            ("HTTP/1.1", "HTTP/2.0"), ("Upgrade: ", "Upgrade : "),
+            ("HTTP/1.1", "HTTP/2.0"), ("HTTP/1.1", "HTTP/1.0"), ("Upgrade: ", "Upgrade : "), ("\r\n", "\n"),
+            ("HTTP/1.1 101", "body HTTP/1.1 101"),
+            ("\r\n\r\n", "\r\nSec-WebSocket-Accept: x\r\n\r\n"),
         ]
     )
     func refusesBadUpgrades(old: String, new: String) async throws {
@@ -214,6 +216,93 @@ import Testing
             try await Client.failure(Self.configuration(port))
         }
         #expect(error?.code == .closed)
+    }
+
+    @Test("A refusal whose body drips past the deadline is still that refusal, with its Retry-After", .timeLimit(.minutes(1)))
+    func keepsRefusalsAtTheDeadline() async throws {
+        let error = try await ScriptedPeer.run { peer in
+            _ = try await peer.readHead()
+            try await peer.write("HTTP/1.1 429 Slow down\r\nRetry-After: 30\r\nContent-Length: 20\r\n\r\nban")
+            await peer.waitForEnd()
+        } body: { port in
+            // Shorter than the patience with bodies.
+            try await Client.failure(Self.configuration(port) { $0.connectTimeout = .milliseconds(400) })
+        }
+        // On a machine too busy to connect in time there was no refusal.
+        #expect(
+            error?.code == .timeout || (error?.code == .upgradeRefused && error?.retryAfter == .seconds(30)), "\(String(describing: error))"
+        )
+    }
+
+    @Test(
+        "A refusal's head is enough, whatever its body is", .timeLimit(.minutes(1)),
+        arguments: [
+            "Content-Length: -5\r\n\r\n", "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+            "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+            "Transfer-Encoding: gzip, chunked\r\n\r\n", "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\n\u{1f}\u{b}\u{8}",
+            "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n", "\r\n",
+        ])
+    func survivesBadBodies(rest: String) async throws {
+        let error = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            "HTTP/1.1 418 Banned\r\nRetry-After: 60\r\n" + rest
+        }
+        #expect(error?.code == .upgradeRefused && error?.status == 418 && error?.retryAfter == .seconds(60), "\(String(describing: error))")
+    }
+
+    @Test("Retry-After as a date is counted from the server's own clock; a redirect keeps it too", .timeLimit(.minutes(1)))
+    func readsDates() async throws {
+        let busy = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            "HTTP/1.1 503 Busy\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:51:07 GMT\r\nContent-Length: 0\r\n\r\n"
+        }
+        #expect(busy?.status == 503 && busy?.retryAfter == .seconds(90))
+        let moved = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            "HTTP/1.1 307 Moved\r\nLocation: wss://other.test/?key=secret\r\nRetry-After: 5\r\n\r\n"
+        }
+        #expect(moved?.code == .redirect && moved?.retryAfter == .seconds(5) && moved?.description.contains("secret") == false)
+    }
+
+    @Test("A server that closes in the middle of its head is named", .timeLimit(.minutes(1)))
+    func noticesTruncatedHeads() async throws {
+        let error = try await ScriptedPeer.run { peer in
+            _ = try await peer.readHead()
+            try await peer.write("HTTP/1.1 101 Switching Protocols\r\nUpgr")
+            peer.close()
+            await peer.waitForEnd()
+        } body: { port in
+            try await Client.failure(Self.configuration(port))
+        }
+        #expect(error?.code == .closed && error?.description.contains("websocket upgrade") == true)
+    }
+
+    @Test("Interim answers without end are refused at 64 KiB", .timeLimit(.minutes(1)))
+    func boundsInterimAnswers() async throws {
+        let error = try await Self.failure {
+            Self.configuration($0)
+        } answer: { _ in
+            String(repeating: "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n", count: 3000)
+        }
+        #expect(error?.code == .badUpgrade && error?.description.contains("65536") == true)
+    }
+
+    @Test("The upgrade names the client, unless the configuration does", .timeLimit(.minutes(1)))
+    func namesItself() async throws {
+        for (headers, agent) in [([(name: String, value: String)](), "colony"), ([("user-agent", "mine/1")], "mine/1")] {
+            try await ScriptedPeer.run { peer in
+                let request = try await peer.upgrade()
+                #expect(request.lowercased().components(of: "user-agent:") == 1)
+                #expect(PeerConnection.header("User-Agent", in: request) == agent)
+                await peer.waitForEnd()
+            } body: { port in
+                let client = try await Client.open(Self.configuration(port) { $0.headers = headers })
+                await client.onLoop { $0.abort() }
+            }
+        }
     }
 
     @Test("A head without end is refused at 64 KiB", .timeLimit(.minutes(1)))
@@ -290,4 +379,9 @@ import Testing
         }
         #expect(error?.code == .closed)
     }
+}
+
+extension String {
+    /// How often `part` is in it.
+    fileprivate func components(of part: String) -> Int { ranges(of: part).count }
 }

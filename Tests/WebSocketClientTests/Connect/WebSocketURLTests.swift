@@ -63,14 +63,15 @@ import Testing
             text == """
                 GET /p?q=1 HTTP/1.1\r
                 Host: h:444\r
+                User-Agent: colony\r
+                X-One: 1\r
+                Cookie: a=b\r
+                Cookie: c=d\r
                 Upgrade: websocket\r
                 Connection: Upgrade\r
                 Sec-WebSocket-Key: \(key)\r
                 Sec-WebSocket-Version: 13\r
                 Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r
-                X-One: 1\r
-                Cookie: a=b\r
-                Cookie: c=d\r
                 \r
 
                 """

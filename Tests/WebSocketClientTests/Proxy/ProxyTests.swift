@@ -34,7 +34,7 @@ import Testing
             let request = try await peer.readHead()
             #expect(request.hasPrefix("CONNECT exchange.test:8443 HTTP/1.1\r\nHost: exchange.test:8443\r\n"))
             #expect(PeerConnection.header("Proxy-Authorization", in: request) == "Basic dXNlcjpwYXNzOndvcmQ=")
-            try await peer.drip(Array("HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n".utf8))
+            try await peer.drip(Array("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200 Connection established\r\nVia: x\r\n\r\n".utf8))
             let upgrade = try await peer.upgrade(behind: Frame.text("through"))
             #expect(
                 PeerConnection.header("Host", in: upgrade) == "exchange.test:8443"
@@ -87,6 +87,11 @@ import Testing
             try await $0.write("HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\r\n")
         }
         #expect(login?.code == .proxy && login?.status == 407 && login?.description.contains("login") == true)
+        let digest = try await Self.failure {
+            try await $0.write("HTTP/1.1 407 Authentication\r\nProxy-Authenticate: Digest realm=x\r\nProxy-Authenticate: NTLM\r\n\r\n")
+        }
+        #expect(
+            digest?.status == 407 && digest?.description.contains("Digest, NTLM; Basic is all") == true, "\(String(describing: digest))")
         let busy = try await Self.failure { try await $0.write("HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n\r\n") }
         #expect(busy?.code == .proxy && busy?.status == 503 && busy?.retryAfter == .seconds(7))
     }
@@ -153,6 +158,28 @@ import Testing
             try await Client.failure(Self.http(port) { $0.proxy = .socks5(host: "127.0.0.1", port: port, login: nil) })
         }
         #expect(error?.code == .proxy && error?.description.contains("host unreachable") == true)
+    }
+
+    @Test("A proxy that lets the tunnel stand and then talks nonsense is caught by TLS", .timeLimit(.minutes(1)))
+    func noticesGarbageInTheTunnel() async throws {
+        let error = try await Self.failure {
+            $0.url = "wss://exchange.test/"
+        } script: { peer in
+            try await peer.write("HTTP/1.1 200 OK\r\n\r\n")
+            _ = try await peer.read(5)
+            try await peer.write("welcome to the hotel's network")
+        }
+        #expect(error?.code == .tls && error?.description.contains("does not speak TLS") == true, "\(String(describing: error))")
+    }
+
+    @Test("A proxy that answers for the exchange in the tunnel is no exchange", .timeLimit(.minutes(1)))
+    func noticesForgedAnswers() async throws {
+        let error = try await Self.failure { peer in
+            try await peer.write("HTTP/1.1 200 OK\r\n\r\n")
+            _ = try await peer.readHead()
+            try await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        }
+        #expect(error?.code == .upgradeRefused && error?.status == 200, "\(String(describing: error))")
     }
 
     @Test("A proxy that is not there is refused, by the proxy's address", .timeLimit(.minutes(1)))

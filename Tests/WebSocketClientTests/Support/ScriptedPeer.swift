@@ -23,7 +23,7 @@ final class ScriptedPeer: Sendable {
         self.accepted = accepted
     }
 
-    static func start(_ identity: Certificates.Identity? = nil) async throws -> ScriptedPeer {
+    static func start(_ identity: Certificates.Identity? = nil, host: String = "127.0.0.1") async throws -> ScriptedPeer {
         let (stream, continuation) = AsyncStream.makeStream(of: PeerConnection.self)
         let context = try identity.map { try TestTLS.serverContext($0) }
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -37,7 +37,7 @@ final class ScriptedPeer: Sendable {
                     continuation.yield(PeerConnection(channel: child, bytes: collector.bytes))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: host, port: 0).get()
         let port = try #require(channel.localAddress?.port)
         return ScriptedPeer(channel: channel, port: port, accepted: stream)
     }
@@ -52,10 +52,11 @@ final class ScriptedPeer: Sendable {
     /// Runs `script` for the next connection next to `body`, then stops.
     static func run<Value: Sendable>(
         _ identity: Certificates.Identity? = nil,
+        host: String = "127.0.0.1",
         script: @escaping @Sendable (PeerConnection) async throws -> Void,
         body: @escaping @Sendable (Int) async throws -> Value
     ) async throws -> Value {
-        let peer = try await start(identity)
+        let peer = try await start(identity, host: host)
         defer { peer.stop() }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {

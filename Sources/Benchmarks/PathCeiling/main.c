@@ -1,0 +1,142 @@
+// The ceiling of the packet path: how many packets a second the publish function takes when a C program feeds it.
+//
+// The lease is held and live already; the program sends batches as a worker does (the same arguments, at most 8 batches in flight) and does
+// nothing else: no websocket, no fields, no ring.
+//
+// Usage: PathCeiling redis-socket lease control registry stream token epoch first-ms bytes batch count
+// Prints one JSON object: packets, wall_s.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <hiredis/hiredis.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { IN_FLIGHT = 8 };
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static char *number(char *at, unsigned long long value) {
+    char digits[20];
+    int count = 0;
+    do { digits[count++] = (char)('0' + value % 10); value /= 10; } while (value);
+    while (count) *at++ = digits[--count];
+    return at;
+}
+
+static char *bulk(char *at, const char *bytes, size_t length) {
+    *at++ = '$';
+    at = number(at, length);
+    *at++ = '\r'; *at++ = '\n';
+    memcpy(at, bytes, length);
+    at += length;
+    *at++ = '\r'; *at++ = '\n';
+    return at;
+}
+
+static char *bulk_text(char *at, const char *text) { return bulk(at, text, strlen(text)); }
+
+static char *bulk_number(char *at, unsigned long long value) {
+    char digits[24];
+    return bulk(at, digits, (size_t)(number(digits, value) - digits));
+}
+
+static void write_all(int to, const char *bytes, size_t length) {
+    while (length > 0) {
+        ssize_t put = write(to, bytes, length);
+        if (put < 0) {
+            if (errno == EINTR) continue;
+            fprintf(stderr, "PathCeiling: writing to Redis: %s\n", strerror(errno));
+            exit(1);
+        }
+        bytes += put;
+        length -= (size_t)put;
+    }
+}
+
+int main(int count, char **values) {
+    if (count != 12) {
+        fprintf(stderr, "usage: PathCeiling redis-socket lease control registry stream token epoch first-ms bytes batch count\n");
+        return 2;
+    }
+    const char *lease = values[2], *control = values[3], *registry = values[4], *stream = values[5], *token = values[6], *epoch = values[7];
+    unsigned long long ms = strtoull(values[8], NULL, 10);
+    size_t bytes = strtoul(values[9], NULL, 10), batch = strtoul(values[10], NULL, 10);
+    long long wanted = atoll(values[11]), sent = 0;
+    if (bytes == 0 || batch == 0 || wanted <= 0) { fprintf(stderr, "PathCeiling: bytes, batch and count are at least 1\n"); return 2; }
+    redisContext *redis = redisConnectUnix(values[1]);
+    if (!redis || redis->err) { fprintf(stderr, "PathCeiling: Redis: %s\n", redis ? redis->errstr : "no memory"); return 1; }
+    char *payload = malloc(bytes), *output = malloc(4096 + batch * (bytes + 256));
+    if (!payload || !output) { fprintf(stderr, "PathCeiling: no memory\n"); return 1; }
+    memset(payload, 'x', bytes);
+
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    unsigned long long receipt = (unsigned long long)wall.tv_sec * 1000000000ULL + (unsigned long long)wall.tv_nsec;
+    double started = seconds();
+    long long answered = 0;
+    int in_flight = 0;
+    while (answered < wanted) {
+        while (in_flight < IN_FLIGHT && sent < wanted) {
+            size_t packets = batch;
+            if ((long long)packets > wanted - sent) packets = (size_t)(wanted - sent);
+            char *at = output;
+            *at++ = '*';
+            at = number(at, 3 + 4 + 4 + 5 * packets);
+            *at++ = '\r'; *at++ = '\n';
+            at = bulk_text(at, "FCALL");
+            at = bulk_text(at, "colony1_publish");
+            at = bulk_text(at, "4");
+            at = bulk_text(at, lease);
+            at = bulk_text(at, control);
+            at = bulk_text(at, registry);
+            at = bulk_text(at, stream);
+            at = bulk_text(at, token);
+            at = bulk_number(at, (unsigned long long)sent + 1);
+            at = bulk_text(at, "10000");
+            at = bulk_text(at, "10000");
+            for (size_t i = 0; i < packets; i++) {
+                char id[80];
+                int length = 0;
+                char *end = number(id, ms);
+                *end++ = '-';
+                length = (int)(end - id);
+                size_t digits = strlen(epoch);
+                memcpy(id + length, epoch, digits);
+                length += (int)digits;
+                unsigned long long sequence = (unsigned long long)sent + 1;
+                for (int place = 11; place >= 0; place--) { id[length + place] = (char)('0' + sequence % 10); sequence /= 10; }
+                at = bulk_text(at, "1");
+                at = bulk(at, id, (size_t)length + 12);
+                at = bulk_number(at, receipt);
+                at = bulk_number(at, (unsigned long long)sent);
+                at = bulk(at, payload, bytes);
+                sent++;
+            }
+            write_all(redis->fd, output, (size_t)(at - output));
+            in_flight++;
+        }
+        redisReply *reply = NULL;
+        if (redisGetReply(redis, (void **)&reply) != REDIS_OK) { fprintf(stderr, "PathCeiling: %s\n", redis->errstr); return 1; }
+        if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || strcmp(reply->element[0]->str, "1") != 0) {
+            const char *what = reply->type == REDIS_REPLY_ERROR ? reply->str : reply->elements > 1 ? reply->element[1]->str : "?";
+            fprintf(stderr, "PathCeiling: publish answered %s\n", what);
+            return 1;
+        }
+        answered = atoll(reply->element[1]->str) - 1;
+        freeReplyObject(reply);
+        in_flight--;
+    }
+    printf("{\"packets\":%lld,\"wall_s\":%.4f}\n", answered, seconds() - started);
+    redisFree(redis);
+    free(payload);
+    free(output);
+    return 0;
+}

@@ -1,0 +1,157 @@
+import Coordination
+import Ingest
+import Logging
+import NIOCore
+import RedisClient
+
+/// Who else there is, what is to be run, and where.
+extension ControlState {
+    func readMembers() {
+        let version = membersVersion
+        send(["ZRANGE", .string(configuration.keys.beats), "0", "-1", "WITHSCORES"]) { [self] result in
+            guard case .success(let reply) = result, let values = reply.array else {
+                return perform(placement.membersNotRead(now: .now()))
+            }
+            var beats: [(incarnation: Incarnation, at: Int64)] = []
+            for index in stride(from: 0, to: values.count - 1, by: 2) {
+                guard let text = values[index].string, let score = values[index + 1].string.flatMap({ Double($0) }) else { continue }
+                beats.append((Incarnation(text), Int64(score)))
+            }
+            readFields(of: beats, version: version)
+        }
+    }
+
+    private func readFields(of beats: [(incarnation: Incarnation, at: Int64)], version: Int) {
+        var fields: [[String?]] = Array(repeating: [], count: beats.count)
+        var waiting = beats.count
+        if beats.isEmpty { return perform(placement.membersNotRead(now: .now())) }
+        for (index, beat) in beats.enumerated() {
+            let key = configuration.keys.worker(beat.incarnation)
+            send([.string("HMGET"), .string(key)] + Membership.fields.map { .string($0) }) { [self] result in
+                if case .success(let reply) = result { fields[index] = (reply.array ?? []).map(\.string) }
+                waiting -= 1
+                guard waiting == 0 else { return }
+                members = Membership.members(beats: beats, values: fields)
+                countMembers(version: version)
+            }
+        }
+    }
+
+    private func countMembers(version: Int) {
+        let heard = members.filter { !silent.contains($0.incarnation) }
+        perform(placement.membersRead(heard, version: version, now: .now()))
+    }
+
+    /// Only hints: who watches decides nothing about who holds.
+    func readSilent(now: Int64) {
+        send(["ZRANGEBYSCORE", .string(configuration.keys.beats), "0", "\(now - 3000)", "LIMIT", "0", "256"]) { [self] result in
+            guard case .success(let reply) = result else { return }
+            let fresh = Set((reply.array ?? []).compactMap { $0.string.map { Incarnation($0) } })
+            guard fresh != silent else { return }
+            silent = fresh
+            countMembers(version: membersVersion)
+        }
+    }
+
+    /// When disconnects of the held feeds' budget groups were last admitted: a move for balance waits until the pace is over.
+    func readAdmissions(then next: @escaping () -> Void) {
+        let groups = Set(held.compactMap { feeds[$0]?.keys.group })
+        var waiting = groups.count
+        guard waiting > 0 else { return next() }
+        for group in groups {
+            send(["HGET", .string(configuration.keys.disconnects(group: group)), "last_admitted"]) { [self] result in
+                if case .success(let reply) = result { lastAdmitted[group] = reply.integer }
+                waiting -= 1
+                if waiting == 0 { next() }
+            }
+        }
+    }
+
+    /// The same for one feed, with the time.
+    func readAdmission(of feed: FeedName, then next: @escaping () -> Void) {
+        guard let group = feeds[feed]?.keys.group else { return next() }
+        send(["HGET", .string(configuration.keys.disconnects(group: group)), "last_admitted"]) { [self] result in
+            if case .success(let reply) = result { lastAdmitted[group] = reply.integer }
+            send(["TIME"]) { [self] result in
+                if case .success(let reply) = result, let time = reply.array, let seconds = time.first?.integer {
+                    redisNow = max(redisNow, seconds * 1000 + (time.last?.integer ?? 0) / 1000)
+                }
+                next()
+            }
+        }
+    }
+
+    func isPaceFree(_ feed: FeedName) -> Bool { (paceLeft(feed) ?? .zero) <= .zero }
+
+    /// Until a disconnect of the feed would be admitted, as far as is known; nil: none was yet.
+    func paceLeft(_ feed: FeedName) -> Duration? {
+        guard let group = feeds[feed]?.keys.group, let last = lastAdmitted[group] else { return nil }
+        return configuration.settings(of: feed.exchange).pace - .milliseconds(redisNow - last)
+    }
+
+    func perform(_ actions: [PlacementMachine.Action], catalogueVersion: Int? = nil) {
+        for action in actions {
+            switch action {
+            case .readMembers: readMembers()
+            case .readCatalogue: readCatalogue(catalogueVersion ?? 0)
+            case .placed(let feed, let place):
+                places[feed] = place
+                feeds[feed]?.post(.placed(rank: place?.rank, alternate: place?.alternate))
+            case .removed(let feed): feeds[feed]?.post(.stop(reason: "removed from the catalogue", preferred: nil))
+            case .move(let feed, let target):
+                perform(handovers.order([order(feed, to: target, reason: "rebalance")], view: view, now: .now()))
+            case .wake(let at):
+                placementWake?.cancel()
+                let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+                placementWake = eventLoop.scheduleTask(in: .nanoseconds(max(0, (at - .now()).wholeNanoseconds))) {
+                    loopBound.value.wakePlacement()
+                }
+            }
+        }
+    }
+
+    private func wakePlacement() {
+        var machine = placement
+        let actions = machine.woken(now: .now()) { [self] in isPaceFree($0) }
+        placement = machine
+        perform(actions)
+    }
+
+    private func readCatalogue(_ version: Int) {
+        send(["HGETALL", .string(configuration.keys.catalogue)]) { [self] result in
+            guard case .success(let reply) = result, let values = reply.array else { return placement.catalogueNotRead() }
+            var fresh: [FeedName: CatalogueEntry] = [:]
+            for index in stride(from: 0, to: values.count - 1, by: 2) {
+                guard let name = values[index].string, let json = values[index + 1].string else { continue }
+                do throws(CoordinationError) {
+                    fresh[FeedName(name)] = try CatalogueEntry(json: json, of: FeedName(name))
+                } catch {
+                    logger.error("A feed of the catalogue cannot be run", error: error, metadata: ["feed": "\(name)"])
+                }
+            }
+            catalogue = fresh
+            for feed in feeds.keys where catalogue[feed] == nil {
+                feeds[feed]?.post(.stop(reason: "removed from the catalogue", preferred: nil))
+            }
+            for feed in catalogue.keys where feeds[feed] == nil { addFeed(feed) }
+            perform(placement.catalogueRead(fresh, version: version, now: .now()))
+            readSubscriptions(Array(feeds.keys))
+            subscribeToWakes()
+        }
+    }
+
+    func addFeed(_ feed: FeedName) {
+        guard !isDraining, let entry = catalogue[feed], let handle = makeFeed(self, feed, entry) else { return }
+        feeds[feed] = handle
+        for incarnation in dead { handle.post(.deathProved(incarnation)) }
+        tellGeneration(handle)
+        if let place = places[feed] { handle.post(.placed(rank: place.rank, alternate: place.alternate)) }
+    }
+
+    /// In the data set that our own supervisor created nobody can hold a lease that the records do not show.
+    func tellGeneration(_ handle: FeedHandle) {
+        let isOurs = !generation.isEmpty && generation == configuration.redis.embeddedGeneration
+        handle.run { $0.setClaimsUnknownAtOnce(isOurs) }
+    }
+
+}

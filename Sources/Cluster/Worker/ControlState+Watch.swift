@@ -1,0 +1,75 @@
+import Coordination
+import Ingest
+import Logging
+import NIOCore
+import RedisClient
+
+/// The leases of others: observed, asked for.
+extension ControlState {
+    func observeTick() {
+        observeTurn += 1
+        // The first-ranked watcher looks at every turn, the second-ranked at every other.
+        let due = feeds.keys.filter { feed in
+            guard !held.contains(feed) else { return false }
+            if isInvited(feed) { return true }
+            guard let rank = places[feed]?.rank, rank <= 2 else { return false }
+            return rank == 1 || observeTurn % 2 == 0
+        }
+        observe(Array(due))
+    }
+
+    func observe(_ names: [FeedName]) {
+        guard connection != nil, !serverRunID.isEmpty else { return }
+        let handles = names.compactMap { feeds[$0] }
+        let number = connectionNumber
+        for start in stride(from: 0, to: handles.count, by: 200) {
+            let part = Array(handles[start..<min(start + 200, handles.count)])
+            call(ObserveCall(feeds: part.map(\.keys)), timeout: .seconds(2)) { [self] result in
+                guard case .success(let records) = result, number == connectionNumber else { return }
+                for (handle, record) in zip(part, records) {
+                    if let epoch = record?.epoch { saw(handle.feed, epoch: epoch) }
+                    handle.post(.observed(record, connection: number))
+                }
+            }
+        }
+    }
+
+    func initialise(_ feed: FeedName) {
+        guard let handle = feeds[feed] else { return }
+        call(InitCall(feed: handle.keys, server: serverRunID), timeout: .seconds(2)) { [self] result in
+            if case .success = result { observe([feed]) }
+        }
+    }
+
+    func acquire(_ feed: FeedName, _ acquisition: FeedMachine.Acquisition, connection number: Int) {
+        guard let handle = feeds[feed] else { return }
+        guard number == connectionNumber, connection != nil, placement.reserve(feed, isInvited: isInvited(feed)) else {
+            return handle.post(.acquireFailed)
+        }
+        noteLoad(feed, at: "claim")
+        let policy = configuration.settings(of: feed.exchange)
+        let mode: AcquireCall.Mode =
+            switch acquisition.mode {
+            case .free: .free
+            case .seen(let renewals): .seen(renewals: renewals)
+            case .dead(let holder): .dead(holder: holder)
+            }
+        let call = AcquireCall(
+            feed: handle.keys, incarnation: incarnation, ttlMilliseconds: configuration.lease.ttl.wholeMilliseconds, mode: mode,
+            seenEpoch: acquisition.seenEpoch, floor: floors[feed], floorMilliseconds: 0,
+            delayMilliseconds: acquisition.delay.wholeMilliseconds, connectMilliseconds: acquisition.connect.wholeMilliseconds,
+            paceMilliseconds: policy.pace.wholeMilliseconds, quarantineMilliseconds: policy.quarantine.wholeMilliseconds,
+            server: serverRunID, jump: acquisition.jump, reason: acquisition.reason)
+        let sentAt = LocalTime.now()
+        self.call(call, timeout: .seconds(2)) { [self] result in
+            switch result {
+            case .success(let reply):
+                if case .granted = reply {} else { perform(placement.claimFailed(feed, now: .now())) }
+                handle.post(.acquireReplied(reply, sentAt: sentAt))
+            case .failure:
+                perform(placement.claimFailed(feed, now: .now()))
+                handle.post(.acquireFailed)
+            }
+        }
+    }
+}

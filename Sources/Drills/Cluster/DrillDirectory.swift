@@ -1,0 +1,79 @@
+internal import Coordination
+internal import Glibc
+
+/// Where a drill keeps everything: configurations, logs, Redis' data, and the recording by which it is judged.
+package struct DrillDirectory: Sendable {
+    package let path: String
+    package let isKept: Bool
+
+    /// `keep` nil: a temporary directory, short enough for a unix socket's path (107 bytes).
+    package init(keep: String?) throws {
+        if let keep {
+            path = keep.hasPrefix("/") ? keep : "\(Self.workingDirectory)/\(keep)"
+            isKept = true
+            guard path.utf8.count < 80 else {
+                throw DrillError(.usage, "--keep \(path) is too long for the unix sockets in it; choose a path of less than 80 bytes")
+            }
+            if access("\(path)/recording", F_OK) == 0 {
+                throw DrillError(.usage, "\(path) holds the recording of another drill; choose another directory for --keep")
+            }
+        } else {
+            var template = Array("/tmp/colony-drill-XXXXXX".utf8CString)
+            guard mkdtemp(&template) != nil else {
+                throw DrillError(.setup, "no temporary directory can be made in /tmp (\(String(cString: strerror(errno))))")
+            }
+            path = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            isKept = false
+        }
+        for name in ["", "/redis", "/logs", "/recording", "/recording/workers", "/recording/streams"] {
+            try StateDirectory(path: path + name).prepare()
+        }
+    }
+
+    package var recording: String { "\(path)/recording" }
+    package var truth: String { "\(path)/recording/truth.jsonl" }
+
+    package func write(_ text: String, to name: String) throws { try TextFile.write(text, to: "\(path)/\(name)") }
+
+    package func remove() {
+        guard !isKept else { return }
+        Self.removeTree(path)
+    }
+
+    private static var workingDirectory: String {
+        guard let pointer = getcwd(nil, 0) else { return "." }
+        defer { free(pointer) }
+        return String(cString: pointer)
+    }
+
+    private static func removeTree(_ path: String) {
+        guard let directory = opendir(path) else {
+            unlink(path)
+            return
+        }
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name == "." || name == ".." { continue }
+            let child = "\(path)/\(name)"
+            var status = stat()
+            if lstat(child, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { removeTree(child) } else { unlink(child) }
+        }
+        closedir(directory)
+        rmdir(path)
+    }
+}
+
+/// Whole files of text.
+package enum TextFile {
+    package static func write(_ text: String, to path: String) throws {
+        guard let file = fopen(path, "w") else {
+            throw DrillError(.setup, "\(path) cannot be written (\(String(cString: strerror(errno))))")
+        }
+        let result = fputs(text, file)
+        guard fclose(file) == 0, result >= 0 else {
+            throw DrillError(.setup, "\(path) cannot be written to its end (\(String(cString: strerror(errno))))")
+        }
+    }
+}

@@ -1,0 +1,43 @@
+/// What is done to the cluster.
+package enum DrillKind: String, Sendable, CaseIterable {
+    case kill
+    case freeze
+    case cutRedis = "cut-redis"
+    case cutExchange = "cut-exchange"
+    case restartRedis = "restart-redis"
+    case wipeRedis = "wipe-redis"
+    case storm
+    case flap
+    case term
+    case deploy
+    case scale
+    case partition
+    case soak
+
+    /// For `--list`: what is done, and what must hold.
+    package var explanation: String {
+        switch self {
+        case .kill:
+            "kill -9 of a producing worker, its supervisor lives: another holds its leases within 250 ms; nothing lost but the marked tail"
+        case .freeze:
+            "SIGSTOP of a producing worker (in every other run its supervisor too): dead by its deadline, no two websockets; with "
+                + "--no-deadman the whole host thaws again and stores nothing stale"
+        case .cutRedis:
+            "the link between one host and Redis is blackholed (one way or both): websockets closed by the deadline, takeover within T + P + 1 s"
+        case .cutExchange:
+            "the link between one host and the exchanges is blackholed: noticed, reconnected when it is back, no two websockets"
+        case .restartRedis: "redis-server is killed and stays away for up to 10 s: no reconnect, no gap"
+        case .wipeRedis: "FLUSHALL under load, or the append-only file deleted between kill and start: `rollback` marked, websockets stay"
+        case .storm: "the exchanges cut all websockets at once: the pace is kept, each reconnect has its admission"
+        case .flap: "the exchanges cut every websocket after a few seconds, again and again: one reconnect per pace and exchange"
+        case .term: "SIGTERM of a worker that holds many feeds: all leases free and the process gone within 500 ms"
+        case .deploy: "every worker is ended by SIGTERM and started again, one after the other: each feed is handed over in order"
+        case .scale: "one worker becomes four, and one again by SIGTERM: loads even out within the cap, no feed moves twice"
+        case .partition: "three hosts; one is cut from Redis, from the exchanges, from both, one way: each as the failure table says"
+        case .soak: "a random fault of the other kinds every 20 s"
+        }
+    }
+
+    /// Runs only on a private cluster; `drill --target` refuses them.
+    package var isHarmless: Bool { self == .kill || self == .deploy }
+}

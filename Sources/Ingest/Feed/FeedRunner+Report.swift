@@ -1,0 +1,27 @@
+import ColonyExchanges
+import Coordination
+import Logging
+import NIOCore
+import RedisClient
+import WebSocketClient
+
+/// The log.
+extension FeedRunner {
+    func log(_ report: FeedMachine.Report) {
+        note(report)
+        switch report {
+        case .acquired(let epoch, _, let wait):
+            logger.info("Lease acquired", metadata: ["lease.epoch": "\(epoch)", "connect.in_ms": "\(wait)"])
+        case .grantTooLate: logger.warning("Lease granted too late to be used")
+        case .lost(let reason): logger.warning("Lease lost", metadata: ["reason": "\(reason)"])
+        case .selfFenced: logger.warning("Lease not renewed in time; websocket closed")
+        case .resumed(let epoch): logger.warning("Feed restored after Redis lost its record", metadata: ["lease.epoch": "\(epoch)"])
+        case .refusedDisconnect(_, let milliseconds):
+            logger.info("Disconnect refused by the pace", metadata: ["pace.left_ms": "\(milliseconds)"])
+        case .cooling(let milliseconds): logger.info("Cooling down", metadata: ["retry.in_ms": "\(milliseconds)"])
+        case .attemptFailed(let count, let wait):
+            logger.info("Next attempt", metadata: ["attempts": "\(count)", "retry.in_ms": "\(wait.wholeMilliseconds)"])
+        case .epochsExhausted: logger.critical("No epoch numbers are left; give the feed a new name")
+        }
+    }
+}

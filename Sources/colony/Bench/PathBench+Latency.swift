@@ -1,0 +1,88 @@
+import Cluster
+import Coordination
+import Simulator
+
+/// Ages of packets when a consumer has them, in microseconds.
+struct LatencySample: Decodable, Sendable {
+    var packets: Int
+    var p50: Double
+    var p99: Double
+    var p999: Double
+    var max: Double
+    /// Memory of the program at the end; 0 where it was not looked at.
+    var residentKilobytes = 0
+
+    enum CodingKeys: String, CodingKey {
+        case packets
+        case p50 = "p50_us"
+        case p99 = "p99_us"
+        case p999 = "p999_us"
+        case max = "max_us"
+    }
+}
+
+extension PathBench {
+    private static let warmUp = 1.0
+    /// Subscribing to a thousand streams takes its time: exchanges limit the requests a second.
+    private static let streamsWarmUp = 8.0
+    static let streamsRate = 5000
+
+    /// Websocket in to consumer out at a fixed rate, program by program.
+    func measureLatency(rate: Int, round: Int, _ results: inout PathResults) async throws {
+        for program in programs.measured where [.worker, .hiredis, .resp].contains(program.role) {
+            let sample = try await BenchRig.with { rig -> LatencySample in
+                let plan = SourcePlan(exchange: "binance", bytes: 200, rate: Double(rate), numbers: .bootTime)
+                return try await rig.withSource(plan, isTLS: false) { simulator in
+                    try await latency(program, rig, simulator, rate: rate)
+                }
+            }
+            results.add(sample, rate: rate, program: program)
+            report(
+                round, "\(rate)/s  \(program.name)", "p50 \(Int(sample.p50)) us, p99 \(Int(sample.p99)) us, p99.9 \(Int(sample.p999)) us")
+        }
+    }
+
+    private func latency(
+        _ program: PathProgram, _ rig: BenchRig, _ simulator: ExchangeSimulator, rate: Int
+    ) async throws -> LatencySample {
+        switch program.kind {
+        case .worker(let executable):
+            return try await rig.withWorker(executable, simulator, topics: [Self.topic]) { _ in
+                // Connects long before the worker does.
+                try await read(rig, [Self.stream], warmUp: Self.warmUp)
+            }
+        case .peer:
+            let packets = Int(Double(rate) * (Self.warmUp + seconds + 0.5))
+            async let sample = read(rig, ["baseline"], warmUp: Self.warmUp)
+            _ = try await rig.report(of: try rig.arguments(program.kind, simulator, packets: packets), as: PeerReport.self)
+            return try await sample
+        }
+    }
+
+    private func read(_ rig: BenchRig, _ streams: [String], warmUp: Double) async throws -> LatencySample {
+        try await rig.report(of: ["\(directory)/PathReader", try rig.socket, "\(warmUp)", "\(seconds)"] + streams, as: LatencySample.self)
+    }
+
+    /// One stream against many, at the same rate.
+    func measureStreams(round: Int, _ results: inout PathResults) async throws {
+        guard let program = programs.measured.first, case .worker(let executable) = program.kind else { return }
+        for count in [1, streams] {
+            let symbols = count == 1 ? ["BTCUSDT"] : (1...count).map { "S\($0)USDT" }
+            let read = symbols.map { "colony:{binance}:trade:\($0)" }
+            let sample = try await BenchRig.with { rig -> LatencySample in
+                let plan = SourcePlan(exchange: "binance", bytes: 200, rate: Double(Self.streamsRate), numbers: .bootTime)
+                return try await rig.withSource(plan, isTLS: false) { simulator in
+                    try await rig.withWorker(executable, simulator, topics: symbols.map { "trade \($0)" }) { pid in
+                        var sample = try await self.read(rig, read, warmUp: Self.streamsWarmUp)
+                        sample.residentKilobytes = ProcessUsage(pid: pid).residentKilobytes
+                        return sample
+                    }
+                }
+            }
+            results.add(sample, streams: count)
+            report(
+                round, "\(Self.streamsRate)/s over \(count) streams",
+                "p50 \(Int(sample.p50)) us, p99 \(Int(sample.p99)) us, \(sample.residentKilobytes >> 10) MB")
+        }
+    }
+}
