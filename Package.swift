@@ -33,6 +33,8 @@ let package = Package(
         .executable(name: "colony", targets: ["colony"]),
         .library(name: "ColonyStreams", targets: ["ColonyStreams"]),
         .library(name: "ColonyExchanges", targets: ["ColonyExchanges"]),
+        // Following an exchange from one process, without a cluster.
+        .library(name: "ColonyDirect", targets: ["Ingest"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -85,6 +87,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // The cluster in virtual time.
+        .target(
+            name: "Simulation",
+            dependencies: ["Ingest", "ColonyExchanges", "Coordination", "RedisClient", nioCore],
+            swiftSettings: settings
+        ),
+
         // Services.
         .target(
             name: "Cluster",
@@ -120,6 +129,12 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(
+            name: "Dashboard",
+            dependencies: ["Cluster", nioCore, nioPosix, nioHTTP1, logging],
+            resources: [.embedInCode("Page/index.html")],
+            swiftSettings: settings
+        ),
         // Failover drills: a private cluster, faults, the judgement of what they showed.
         .target(
             name: "Drills",
@@ -133,7 +148,8 @@ let package = Package(
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Conformance", "Drills", "Simulator", "History", "ColonyStreams", "ColonyExchanges", "Coordination", "Ingest",
+                "Cluster", "Dashboard", "Conformance", "Drills", "Simulation", "Simulator", "History", "ColonyStreams", "ColonyExchanges",
+                "Coordination", "Ingest",
                 "RedisClient",
                 "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
@@ -173,6 +189,7 @@ let package = Package(
             dependencies: ["Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
             swiftSettings: settings
         ),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Coordination"], swiftSettings: settings),
         .testTarget(name: "ColonyExchangesTests", dependencies: ["ColonyExchanges", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "IngestTests",
@@ -187,13 +204,18 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
-                nioCore, nioPosix,
+                "History", nioCore, nioPosix, logging,
             ],
             swiftSettings: settings
         ),
         .testTarget(
+            name: "DashboardTests",
+            dependencies: ["Dashboard", "Cluster", "TestSupport", logging, nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "DrillsTests",
-            dependencies: ["Drills", "Cluster", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
+            dependencies: ["Drills", "Cluster", "History", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
             swiftSettings: settings
         ),
         .testTarget(

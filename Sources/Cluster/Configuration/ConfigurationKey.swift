@@ -143,14 +143,33 @@ public struct ConfigurationKey: Sendable {
         .init("drain.limit", "duration", default: "500ms", "100ms..1m", "a drain takes no longer") {
             $0.drainLimit = try Value.duration($1, .milliseconds(100)...(.seconds(60)))
         },
+        .init(
+            "dashboard.listen", "address", default: "127.0.0.1:9750", "host:port, [address]:port, off",
+            "page, metrics and probes of a supervisor; by default, and not when named, it does without if the port is in use"
+        ) {
+            $0.dashboard.listen = try Value.listen($1)
+            $0.dashboard.isRequired = true
+        },
+        .init("dashboard.token_file", "path", default: "", "a readable file", "bearer token for page data and metrics") {
+            $0.dashboard.token = try Value.secret(file: $1)
+        },
         .init("handover.patience", "duration", default: "3s", "0s..1m", "a planned handover waits so long for the successor's TLS") {
             $0.handoverPatience = try Value.duration($1, .zero...(.seconds(60)))
+        },
+        .init("deploy.drain_limit", "duration", default: "3m", "1s..1h", "a deploy ends a worker that is not empty by then all the same") {
+            $0.deployLimit = try Value.duration($1, .seconds(1)...(.seconds(3600)))
         },
         .init("placement.settle", "duration", default: "3s", "0s..1m", "a worker that joins counts after this time") {
             $0.placement.settle = try Value.duration($1, .zero...(.seconds(60)))
         },
         .init("placement.round", "duration", default: "60s", "1s..1h", "least time between rounds of moves for balance") {
             $0.placement.round = try Value.duration($1, .seconds(1)...(.seconds(3600)))
+        },
+        .init(
+            "placement.round_cap", "duration", default: "240s", "1s..1h",
+            "rounds that follow one another are apart twice as long each, up to this"
+        ) {
+            $0.placement.roundCap = try Value.duration($1, .seconds(1)...(.seconds(3600)))
         },
         .init("placement.min_residence", "duration", default: "10m", "0s..1d", "no feed is moved for balance sooner after it came") {
             $0.placement.minimumResidence = try Value.duration($1, .zero...(.seconds(86_400)))

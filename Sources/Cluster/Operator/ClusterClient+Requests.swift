@@ -71,6 +71,46 @@ extension ClusterClient {
     /// How long somebody who is there may take to answer: a lost wake-up costs a beat, a slow Redis more.
     static let patience = Duration.seconds(8)
 
+    /// A request that nobody has taken up, and how old it is.
+    func request(_ subject: RequestSubject) async throws -> (request: ClusterRequest, age: Duration)? {
+        let text = try await redis.send(["HGET", .string(configuration.keys.requests), .string(subject.field)]).string
+        guard let text, let stored = StoredRequest(text), let request = ClusterRequest.decode(stored.value) else { return nil }
+        let time = try await redis.send(["TIME"])
+        return (request, .milliseconds((time.array?.first?.integer ?? 0) * 1000 - stored.at))
+    }
+
+    func answer(_ subject: RequestSubject, _ answer: ClusterAnswer) async throws {
+        let fields = [RequestCall.Field(subject.field, ""), .init(subject.answerField, try answer.json())]
+        _ = try await redis.call(RequestCall(namespace: configuration.keys, fields: fields))
+    }
+
+    /// Whether this process beats as one that takes feeds.
+    func isReady(_ incarnation: Incarnation) async throws -> Bool {
+        try await hash(configuration.keys.worker(incarnation))["state"] == "ready"
+    }
+
+    // MARK: Deploying
+
+    /// The supervisors of the workers that beat, sorted, and the number of their workers.
+    public func supervisors() async throws -> [(name: String, host: String, workers: Int)] {
+        var found: [String: (host: String, workers: Int)] = [:]
+        for member in try await members() {
+            let name = try await hash(configuration.keys.worker(member.incarnation))["supervisor"] ?? ""
+            guard !name.isEmpty else { continue }
+            found[name, default: (member.host, 0)].workers += 1
+        }
+        return found.map { ($0.key, $0.value.host, $0.value.workers) }.sorted { $0.name < $1.name }
+    }
+
+    /// Lets a supervisor replace its workers one by one, the first one's feeds going to `target` if it is given.
+    public func deploy(
+        _ supervisor: String, to target: String?, within limit: Duration, progress: @escaping Progress
+    ) async throws -> ClusterAnswer {
+        let subject = RequestSubject.deploy(supervisor: supervisor)
+        let id = try await ask(subject, to: target)
+        return try await awaitAnswer(to: subject, id: id, complete: true, within: limit, progress: progress)
+    }
+
     // MARK: Moving
 
     /// Hands a feed over to a worker, or to the best one, and waits until the successor has its websocket.

@@ -5,21 +5,25 @@ import NIOCore
 import NIOPosix
 import RedisClient
 import Subprocess
-import Synchronization
 import SystemPackage
 
 /// Runs a host's worker processes: starts them, restarts them with back-off, kills what stopped making progress, and reports proved deaths so
 /// that successors take over at once. Workers go on without it.
 public struct Supervisor: Sendable {
-    public var configuration: ColonyConfiguration
+    public let configuration: ColonyConfiguration
     /// The program and the arguments that start one worker; its name is added as `--name NAME`.
     public var executable: String
     public var arguments: [String]
     public var logger: Logger
     /// Files the workers' logs go to; nil: standard error.
     public var logDirectory: String?
+    /// Asks for the workers to be replaced one by one.
+    public let deploys = DeployTrigger()
+    /// One per worker process, in the order of their numbers.
+    let slots: [WorkerSlot]
 
     public init(configuration: ColonyConfiguration, executable: String, arguments: [String], logger: Logger) {
+        self.slots = (1...max(1, configuration.worker.processes)).map { WorkerSlot(name: "\(configuration.worker.name)-\($0)") }
         self.configuration = configuration
         self.executable = executable
         self.arguments = arguments
@@ -29,22 +33,35 @@ public struct Supervisor: Sendable {
     /// Runs until cancelled; then every worker is asked to drain, and what is left after twice the drain limit is killed and released as dead.
     public func run() async throws {
         let reporter = DeathReporter(configuration: configuration, logger: logger)
+        let rolling = RollingDeploy(configuration: configuration, slots: slots, logger: logger)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await reporter.run() }
-            for index in 1...max(1, configuration.worker.processes) {
-                group.addTask {
-                    try await keepRunning(name: "\(configuration.worker.name)-\(index)", reporter: reporter)
-                }
+            group.addTask { await rolling.run(deploys) }
+            for slot in slots {
+                group.addTask { try await keepRunning(slot, reporter: reporter) }
             }
             try await group.waitForAll()
         }
     }
 
-    private func keepRunning(name: String, reporter: DeathReporter) async throws {
+    /// Its workers as they are now.
+    public func samples() -> [WorkerSample] {
+        slots.map { slot in
+            let child = slot.child
+            let usage = child.isUp ? ProcessUsage.read(child.pid) : nil
+            let report = child.report
+            return WorkerSample(
+                name: slot.name, isUp: child.isUp, state: report?.state ?? "", isRedisUp: report?.isRedisUp, restarts: slot.restarts,
+                heldFeeds: report?.held ?? 0, cpuSeconds: usage?.cpuSeconds, residentBytes: usage?.residentBytes, feeds: child.feedReports)
+        }
+    }
+
+    private func keepRunning(_ slot: WorkerSlot, reporter: DeathReporter) async throws {
+        let name = slot.name
         var backoff = RestartBackoff(cap: configuration.worker.restartCap)
         while !Task.isCancelled {
             let started = LocalTime.now()
-            let child = ChildState()
+            let child = slot.startsChild()
             let status: TerminationStatus?
             do {
                 status = try await runOnce(name: name, child: child)
@@ -53,6 +70,7 @@ public struct Supervisor: Sendable {
             } catch {
                 throw ClusterError(.supervisor, "worker \(name) cannot be started from '\(executable)': \(error)")
             }
+            child.ended()
             // The process is reaped: the kernel has closed its sockets. That is the proof.
             // It is reported also while we are being cancelled: the successors wait for it. Bounded by the lease time.
             if let incarnation = child.incarnation {
@@ -62,6 +80,10 @@ public struct Supervisor: Sendable {
             if Task.isCancelled { return }
             if case .exited(let code)? = status, RestartBackoff.isFinal(code) {
                 throw ClusterError(.supervisor, "worker \(name) cannot run (exit code \(code)); its log says why")
+            }
+            if slot.isBeingReplaced {
+                logger.notice("Worker is replaced", metadata: ["worker": "\(name)"])
+                continue
             }
             let delay = backoff.next(ranFor: LocalTime.now() - started)
             logger.warning(
@@ -82,7 +104,8 @@ public struct Supervisor: Sendable {
                 FilePath("\(directory)/\(name).log"), .writeOnly, options: [.create, .append, .closeOnExec], permissions: [.ownerReadWrite])
         }
         let outcome = try await Subprocess.run(
-            .path(FilePath(executable)), arguments: Arguments(arguments + ["--name", name]), platformOptions: options, input: .none,
+            .path(FilePath(executable)), arguments: Arguments(arguments + ["--name", name, "--supervisor", configuration.worker.name]),
+            platformOptions: options, input: .none,
             output: .sequence, error: log.map { .fileDescriptor($0, closeAfterSpawningProcess: true) } ?? .currentStandardError
         ) { execution in
             child.started(pid: execution.processIdentifier.value)
@@ -107,58 +130,5 @@ public struct Supervisor: Sendable {
             kill(process.value, SIGKILL)
             return
         }
-    }
-}
-
-/// What a worker has told through its status pipe.
-final class ChildState: Sendable {
-    private struct State {
-        var pid: Int32 = 0
-        var incarnation: Incarnation?
-        var feeds: [FeedName] = []
-        var lastHeard = LocalTime.now()
-    }
-
-    private let state = Mutex(State())
-
-    var incarnation: Incarnation? { state.withLock { $0.incarnation } }
-    var feeds: [FeedName] { state.withLock { $0.feeds } }
-    var lastHeard: LocalTime { state.withLock { $0.lastHeard } }
-
-    func started(pid: Int32) {
-        state.withLock {
-            $0.pid = pid
-            $0.lastHeard = .now()
-        }
-    }
-
-    /// Lines: `incarnation <text>`, `feeds <name> <name> ..` (those held), `tick`.
-    func heard(_ line: String) {
-        let words = line.split(whereSeparator: \.isWhitespace)
-        state.withLock { state in
-            state.lastHeard = .now()
-            switch words.first {
-            case "incarnation": state.incarnation = words.count > 1 ? Incarnation(String(words[1])) : nil
-            case "feeds": state.feeds = words.dropFirst().map { FeedName(String($0)) }
-            default: break
-            }
-        }
-    }
-}
-
-/// When a worker that ended is started again: at once after a long life, else later and later.
-struct RestartBackoff: Sendable {
-    var cap: Duration = .seconds(30)
-    private var failures = 0
-
-    init(cap: Duration = .seconds(30)) { self.cap = cap }
-
-    /// Exit codes that a restart does not mend: configuration, exchange, name in use, Redis unfit.
-    static func isFinal(_ code: Int32) -> Bool { [64, 65, 73, 78].contains(code) }
-
-    mutating func next(ranFor life: Duration) -> Duration {
-        if life > .seconds(60) { failures = 0 }
-        defer { failures += 1 }
-        return min(cap, .milliseconds(100) * (1 << min(failures, 9)))
     }
 }

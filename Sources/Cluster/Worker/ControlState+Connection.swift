@@ -35,7 +35,18 @@ extension ControlState {
         var command = ByteBufferAllocator().buffer(capacity: 256)
         RedisCommandEncoder.append(arguments, to: &command)
         connection.write([command], timeout: timeout, completion: completion)
-        connection.flush()
+        flushSoon()
+    }
+
+    /// One write for all that is sent in this turn of the loop: a beat alone asks for a dozen things.
+    private func flushSoon() {
+        guard !isFlushing else { return }
+        isFlushing = true
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute {
+            loopBound.value.isFlushing = false
+            loopBound.value.connection?.flush()
+        }
     }
 
     private func reloadLibrary() {
@@ -78,9 +89,12 @@ extension ControlState {
             send(["CLIENT", "NO-EVICT", "on"]) { _ in }
             send(["CLIENT", "ID"]) { [self] in redisClientID = (try? $0.get().string) ?? "" }
             send(["INFO", "server"]) { [self] result in
-                guard case .success(let value) = result, let runID = RedisServerInfo(value.string ?? "").runID else { return }
+                guard case .success(let value) = result else { return }
+                let info = RedisServerInfo(value.string ?? "")
+                guard let runID = info.runID else { return }
                 serverRunID = runID
-                perform(keeper.connected(now: .now()))
+                if server?.runID != runID { server = FeedMachine.Server(runID: runID, since: .now()) }
+                perform(keeper.connected(now: .now(), isOneServer: info["redis_mode"] == "standalone"))
                 beat()
                 observe(Array(feeds.keys))
             }

@@ -12,6 +12,7 @@ extension ControlState {
         perform(placement.took(feed, now: .now()))
         noteGrant(feed, token, sentAt: sentAt)
         heldChanged(held.union([feed]))
+        readSubscriptions([feed])
         invitations[feed] = nil
         // Granted while we were told to give everything up.
         if let parked {
@@ -35,6 +36,7 @@ extension ControlState {
         perform(placement.gaveUp(feed, now: .now()))
         heldChanged(held.subtracting([feed]))
         handedOver(feed)
+        if outdated.remove(feed) != nil { feeds[feed]?.post(.stop(reason: "new settings", preferred: nil)) }
     }
 
     private func heldChanged(_ fresh: Set<FeedName>) {
@@ -45,7 +47,7 @@ extension ControlState {
 
     func saw(_ feed: FeedName, epoch: Int) {
         guard floors.raise(feed, to: epoch) else { return }
-        do { try floorStore.store(floors) } catch { logger.warning("Epoch floors could not be stored", error: error) }
+        floorWriter.write(floors)
     }
 
     func perform(_ actions: [RenewalKeeper.Action]) {

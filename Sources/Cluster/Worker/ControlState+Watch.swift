@@ -28,7 +28,7 @@ extension ControlState {
                 guard case .success(let records) = result, number == connectionNumber else { return }
                 for (handle, record) in zip(part, records) {
                     if let epoch = record?.epoch { saw(handle.feed, epoch: epoch) }
-                    handle.post(.observed(record, connection: number))
+                    handle.post(.observed(record, connection: number, server: server))
                 }
             }
         }
@@ -47,7 +47,7 @@ extension ControlState {
             return handle.post(.acquireFailed)
         }
         noteLoad(feed, at: "claim")
-        let policy = configuration.settings(of: feed.exchange)
+        let policy = settings(of: feed)
         let mode: AcquireCall.Mode =
             switch acquisition.mode {
             case .free: .free

@@ -17,7 +17,7 @@ final class ControlState {
     let makeFeed: (ControlState, FeedName, CatalogueEntry) -> FeedHandle?
     /// Hears which feeds are held, for the status pipe.
     let onHeldChanged: ([FeedName]) -> Void
-    let floorStore: EpochFloorStore
+    let floorWriter: EpochFloorWriter
     let journal: WorkerJournal?
     var floors: EpochFloors
     var feeds: [FeedName: FeedHandle] = [:]
@@ -30,8 +30,11 @@ final class ControlState {
     var connection: RedisConnection?
     var connectionNumber = 0
     var serverRunID = ""
+    /// The server process behind the connection, and since when it is known.
+    var server: FeedMachine.Server?
     var redisClientID = ""
     var connectFailures = 0
+    var isFlushing = false
     var isConnecting = false
     var subscriber: RedisConnection?
     var subscribedGroups: Set<String> = []
@@ -49,7 +52,12 @@ final class ControlState {
     var lastAdmitted: [String: Int64] = [:]
     var redisNow: Int64 = 0
     var catalogue: [FeedName: CatalogueEntry] = [:]
+    /// Held feeds whose entry has changed since their runner was made.
+    var outdated: Set<FeedName> = []
+    var memory = CatalogueMemory()
     var subscriptionVersions: [FeedName: Int] = [:]
+    /// The desired subscriptions as they were read last.
+    var desiredTexts: [FeedName: String] = [:]
     var isDraining = false
     /// Of the data set; empty before the first beat.
     var generation = ""
@@ -62,8 +70,15 @@ final class ControlState {
     var keeperWake: Scheduled<Void>?
     var isStopped = false
     var onAllFinished: (() -> Void)?
+    /// Takes lines for the supervisor's metrics.
+    var onReport: ((String) -> Void)?
+    var reportTurn = 0
     /// Incarnations of this host that are proved dead.
     var dead: [Incarnation]
+
+    var nameWatch: NameWatch
+    /// Called when this worker's name turns out to be that of a live one on another host.
+    var onNameTaken: ((Incarnation) -> Void)?
 
     // Requests and handovers.
     var requestsVersion: Int64 = 0
@@ -80,7 +95,7 @@ final class ControlState {
 
     init(
         configuration: ColonyConfiguration, incarnation: Incarnation, previous: Incarnation?, floors: EpochFloors,
-        floorStore: EpochFloorStore, journal: WorkerJournal? = nil,
+        floorWriter: EpochFloorWriter, journal: WorkerJournal? = nil,
         on eventLoop: any EventLoop, logger: Logger, makeFeed: @escaping (ControlState, FeedName, CatalogueEntry) -> FeedHandle?,
         onHeldChanged: @escaping ([FeedName]) -> Void
     ) {
@@ -88,7 +103,7 @@ final class ControlState {
         self.incarnation = incarnation
         self.dead = previous.map { [$0] } ?? []
         self.floors = floors
-        self.floorStore = floorStore
+        self.floorWriter = floorWriter
         self.journal = journal
         self.eventLoop = eventLoop
         self.logger = logger
@@ -97,17 +112,19 @@ final class ControlState {
         self.keeper = RenewalKeeper(timing: configuration.lease, isDirect: configuration.redis.direct)
         self.deadman = Deadman(isOn: configuration.deadman)
         self.placement = PlacementMachine(name: incarnation.name, settings: configuration.placement)
+        self.nameWatch = NameWatch(own: incarnation, patience: configuration.lease.ttl, now: .now())
         self.handovers = HandoverMachine(patience: configuration.handoverPatience)
         self.startedAtMilliseconds = WallClock.nanoseconds() / 1_000_000
     }
 
+    static let beatMilliseconds: Int64 = 1000
+
     func start() {
-        noteStart()
         noteStart()
         connect()
         let timing = configuration.lease
         repeats(every: timing.observeEvery) { $0.observeTick() }
-        repeats(every: .seconds(1)) { $0.beat() }
+        repeats(every: .milliseconds(Self.beatMilliseconds)) { $0.beat() }
     }
 
     private func repeats(every interval: Duration, _ action: @escaping @Sendable (ControlState) -> Void) {
@@ -122,6 +139,7 @@ final class ControlState {
         journal?.add(.stop)
         for timer in timers { timer.cancel() }
         subscriber?.close()
+        connection?.flush()
         connection?.close()
     }
 }

@@ -22,6 +22,9 @@ public struct WorkerFeedReport: Codable, Sendable, Equatable {
     public var subscriptions: [String: String]
     /// Why there is no websocket; empty when there is one.
     public var reason: String
+    /// Websockets opened, and attempts that failed, of this process' life; nil from a version that does not count them.
+    public var connections: Int?
+    public var failures: Int?
 
     enum CodingKeys: String, CodingKey {
         case phase, epoch, packets
@@ -29,7 +32,7 @@ public struct WorkerFeedReport: Codable, Sendable, Equatable {
         case bytes, streams, dropped, malformed
         case ringBytes = "ring_bytes"
         case subscriptionsVersion = "subscriptions_version"
-        case subscriptions, reason
+        case subscriptions, reason, connections, failures
     }
 
     init(_ status: FeedStatus, packetsPerSecond: Double) {
@@ -48,7 +51,20 @@ public struct WorkerFeedReport: Codable, Sendable, Equatable {
             subscriptions[subscription.topic.description] = subscription.state.description
         }
         reason = status.reason
+        connections = status.connections
+        failures = status.failures
     }
+
+    /// Something of this worker's own, not merely a feed it watches.
+    var isOwn: Bool { packets > 0 || !["idle", "watch", "claim"].contains(phase) }
+
+    func json() throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(self), as: UTF8.self)
+    }
+
+    static func decodeOne(_ text: String) -> WorkerFeedReport? { try? JSONDecoder().decode(Self.self, from: Data(text.utf8)) }
 
     static func encode(_ reports: [String: WorkerFeedReport]) throws -> String {
         let encoder = JSONEncoder()
@@ -60,4 +76,14 @@ public struct WorkerFeedReport: Codable, Sendable, Equatable {
     static func decode(_ text: String) -> [String: WorkerFeedReport] {
         (try? JSONDecoder().decode([String: WorkerFeedReport].self, from: Data(text.utf8))) ?? [:]
     }
+}
+
+/// What a worker tells its supervisor about itself: the `worker` line of the status pipe.
+struct WorkerSelfReport: Codable, Sendable, Equatable {
+    var state: String
+    var isRedisUp: Bool
+    var held: Int
+
+    func json() throws -> String { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
+    static func decode(_ text: String) -> WorkerSelfReport? { try? JSONDecoder().decode(Self.self, from: Data(text.utf8)) }
 }

@@ -27,6 +27,7 @@ public struct DefinedDialect: Dialect {
                 initiator: initiator, interval: asksItself ? heartbeat.every : nil, replyWithin: isAnswered ? heartbeat.replyWithin : nil,
                 silence: definition.silence),
             limits: definition.limits, subscribesAfterGreeting: definition.waitsForGreeting, exampleSymbol: definition.exampleSymbol)
+        profile.namesStreams = definition.channelAt != nil || definition.symbolAt != nil
     }
 
     /// Keeps the symbol as written. Where the definition lists channels, their words and the exchange's own names are accepted.

@@ -35,6 +35,8 @@ public struct ExchangeProfile: Sendable {
     /// Requests wait for the exchange's greeting: the first `.heartbeat` a connection reads.
     public var subscribesAfterGreeting: Bool
     public var validation = Validation.lenient
+    /// False where nothing in a packet tells its stream: then any data confirm whatever was asked for.
+    public var namesStreams = true
     /// One usual symbol, for tests, help and the simulator.
     public var exampleSymbol: String
 

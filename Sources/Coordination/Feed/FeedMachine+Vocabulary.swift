@@ -1,4 +1,16 @@
 extension FeedMachine {
+    /// The Redis process behind the control connection.
+    public struct Server: Sendable, Equatable {
+        public var runID: String
+        /// When this worker was first connected to it.
+        public var since: LocalTime
+
+        public init(runID: String, since: LocalTime) {
+            self.runID = runID
+            self.since = since
+        }
+    }
+
     /// Something happened.
     public enum Event: Sendable, Equatable {
         /// Placement: this worker's rank for the feed (1 is best), nil when it is none of its business; and the name of another host's worker
@@ -6,8 +18,9 @@ extension FeedMachine {
         case placed(rank: Int?, alternate: String?)
         /// The owner is about to hand the feed over to this worker: until the time it is watched here, and claimed first, whatever the rank.
         case invited(until: LocalTime)
-        /// A poll's answer for this feed arrived now, on the control connection of this number; nil: there is no record.
-        case observed(LeaseObservation?, connection: Int)
+        /// A poll's answer for this feed arrived now, on the control connection of this number; nil: there is no record. `server` is the process
+        /// that answered; without it every record is taken for the newest.
+        case observed(LeaseObservation?, connection: Int, server: Server? = nil)
         case controlLost
         /// A wake-up: the feed was freed, or something else changed.
         case woken
@@ -44,6 +57,9 @@ extension FeedMachine {
         case publishFenced
         /// The publish function refused an id; time of the highest id it knows.
         case publishDisordered(topMilliseconds: Int64)
+
+        /// The publish function says that the websocket's end has been recorded already.
+        case publishEnded
 
         /// Give the feed up in order: drain, move, removal.
         case stop(reason: String, preferred: String?)
@@ -136,6 +152,10 @@ extension FeedMachine {
         case cooling(milliseconds: Int64)
         case attemptFailed(count: Int, wait: Duration)
         case epochsExhausted
+        /// The record may be older than what another server process knew: it is watched first.
+        case claimHeldBack
+        /// The deadline had passed, but the lease turned out to be still this worker's.
+        case regained
     }
 
     /// Where the feed stands, in the words of section 6 of the contract.

@@ -82,10 +82,12 @@ public struct ReleaseCall: FunctionCall, Hashable {
     public var quarantineMilliseconds: Int64
     /// Name of the worker that gets a head start of one second.
     public var preferred: String?
+    /// The sequence behind everything received; nil: nothing was. If less is stored, `down` does not say complete.
+    public var first: Int?
 
     public init(
         feed: FeedKeys, proof: Proof, reason: String, delayMilliseconds: Int64, connectMilliseconds: Int64, paceMilliseconds: Int64,
-        quarantineMilliseconds: Int64, preferred: String? = nil
+        quarantineMilliseconds: Int64, preferred: String? = nil, first: Int? = nil
     ) {
         self.feed = feed
         self.proof = proof
@@ -95,6 +97,7 @@ public struct ReleaseCall: FunctionCall, Hashable {
         self.paceMilliseconds = paceMilliseconds
         self.quarantineMilliseconds = quarantineMilliseconds
         self.preferred = preferred
+        self.first = first
     }
 
     public var keys: [String] { [feed.lease, feed.disconnects, feed.control, feed.events] }
@@ -108,6 +111,7 @@ public struct ReleaseCall: FunctionCall, Hashable {
         return [
             who, how, .string(reason), RedisArgument(delayMilliseconds), RedisArgument(connectMilliseconds),
             RedisArgument(paceMilliseconds), RedisArgument(quarantineMilliseconds), .string(preferred ?? ""),
+            first.map { RedisArgument($0) } ?? "",
         ]
     }
 

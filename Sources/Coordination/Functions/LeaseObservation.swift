@@ -34,10 +34,12 @@ public struct LeaseObservation: Sendable, Hashable {
     public var preferred: String?
     /// Highest id time published by the feed, over all epochs.
     public var lastMilliseconds: Int64
+    /// Run id of the server at the last acquire or resume; empty in a record that was never held.
+    public var server: String
 
     public init(
         state: State, holder: Incarnation?, epoch: Int, renewals: Int, ttlMilliseconds: Int64, phase: Phase, preferred: String?,
-        lastMilliseconds: Int64
+        lastMilliseconds: Int64, server: String = ""
     ) {
         self.state = state
         self.holder = holder
@@ -47,5 +49,6 @@ public struct LeaseObservation: Sendable, Hashable {
         self.phase = phase
         self.preferred = preferred
         self.lastMilliseconds = lastMilliseconds
+        self.server = server
     }
 }

@@ -135,13 +135,14 @@ end
 -- Rules -------------------------------------------------------------------------------------------------------------------------------
 
 -- NEXT_EPOCH: above everything the record, the caller and the control stream know. Another server than the one of the last acquisition
--- may have lost some that readers saw: then the caller's jump steps over them. nil when the counter is at its end.
+-- may have lost some that readers saw, and a caller that knows of a higher epoch shows that something was lost: then the caller's jump
+-- steps over them. nil when the counter is at its end.
 local function next_epoch(record, floor, top, server, jump)
     local epoch = record and stored(record.epoch) or 0
     local same_server = record and record.server ~= '' and record.server == server
-    if floor > epoch then epoch = floor end
     if top and top.epoch > epoch then epoch = top.epoch end
-    local step = (same_server or (epoch == 0 and not top)) and 1 or jump
+    local step = (same_server and floor <= epoch) and 1 or jump
+    if floor > epoch then epoch = floor end
     if epoch + step > MAX_EPOCH then return nil end
     return epoch + step
 end
@@ -325,14 +326,15 @@ end
 
 -- observe: what watchers need to know; writes nothing and runs on replicas.
 -- KEYS  R ...
--- reply one array per key: state holder epoch renewals ttl_ms phase preferred last_ms ('' where never set); empty: no record
+-- reply one array per key: state holder epoch renewals ttl_ms phase preferred last_ms server ('' where never set); empty: no record
 -- Keeps: one call is one moment for all its records.
 local function observe(keys)
     local rows = {}
     for at = 1, #keys do
-        local row = redis.call('HMGET', keys[at], 'state', 'holder', 'epoch', 'renewals', 'ttl_ms', 'phase', 'preferred', 'last_ms')
+        local row = redis.call('HMGET', keys[at], 'state', 'holder', 'epoch', 'renewals', 'ttl_ms', 'phase', 'preferred', 'last_ms',
+            'server')
         if row[1] then
-            for field = 1, 8 do row[field] = row[field] or '' end
+            for field = 1, 9 do row[field] = row[field] or '' end
         else
             row = {}
         end
@@ -708,8 +710,8 @@ local function disconnect(keys, args)
     local record = record_of(lease)
     if not shows_token(record, token) then return { '0', 'FENCED' } end
     local cursor = stored(record.next_sequence)
-    if first > cursor then return { '0', 'GAP', text(cursor) } end
     if record.phase ~= 'live' then return { '1', record.pending, text(span_until(now, stored(record.pending_until))) } end
+    if first > cursor then return { '0', 'GAP', text(cursor) } end
     if not hard then
         local last_admitted = tonumber(redis.call('HGET', disconnects, 'last_admitted') or nil)
         if inside_pace(last_admitted, now, pace) then
@@ -734,7 +736,8 @@ end
 
 -- release: gives a lease back, by its holder (clean) or on behalf of a dead one (dead).
 -- KEYS  R D C E
--- ARGV  token (clean) or incarnation (dead), clean | dead, reason, delay, connect, pace, quarantine, preferred
+-- ARGV  token (clean) or incarnation (dead), clean | dead, reason, delay, connect, pace, quarantine, preferred, first (clean: the sequence
+--       behind everything received; if more than what is stored, `down` does not say complete)
 -- 1                free
 -- 0 NOTHELD        nobody holds it; after a repeat this counts as done
 -- 0 FENCED         clean: another token; or no record
@@ -745,6 +748,7 @@ local function release(keys, args)
     local who, how, reason = word(args[1], 'token or incarnation'), args[2], word(args[3], 'reason')
     local delay, connect, pace = number(args[4], 'delay'), number(args[5], 'connect'), number(args[6], 'pace')
     local quarantine, preferred = number(args[7], 'quarantine'), args[8] or ''
+    local first = args[9] and args[9] ~= '' and number(args[9], 'first') or 0
     if how ~= 'clean' and how ~= 'dead' then error({ err = 'BADARG release is clean or dead, not ' .. (how or 'missing') }) end
     local dead = how == 'dead'
     local now = clock()
@@ -759,7 +763,8 @@ local function release(keys, args)
     if phase == 'live' then
         local top = top_of(control)
         admitted = request(disconnects, record, now, delay, pace, reason, lease, holder)
-        write_down(control, record, top, now, reason, dead and 'no' or 'yes', admitted)
+        local complete = not dead and first <= stored(record.next_sequence)
+        write_down(control, record, top, now, reason, complete and 'yes' or 'no', admitted)
         store(lease, record, CURSOR)
     elseif phase == 'connecting' then
         due_after_attempt(record, now, connect)
@@ -870,12 +875,20 @@ local function trim(keys, args)
     return reply
 end
 
+-- Empties a hash, which deletes it: workers have no right to DEL.
+local function forget_fields(key)
+    local values = redis.call('HGETALL', key)
+    for at = 1, #values, 2 do redis.call('HDEL', key, values[at]) end
+end
+
 -- beat: a worker says that it lives, and what it does.
 -- KEYS  meta beats worker
 -- ARGV  incarnation, then field and value of the worker's hash, alternating
 -- 1 members_version catalogue_version generation now
 -- Keeps: members_version moves with every member that comes, goes, or changes its state or weight. A member that is silent for 30 s is
--- suspected first and removed by a later call, at least 2 s on: after a step of the clock everybody gets the time to beat again.
+-- suspected first and removed by a later call, at least 2 s on, together with what it told of itself: after a step of the clock everybody
+-- gets the time to beat again. (The removed member's hash is the one key that cannot be declared: nobody knows before the call who is
+-- silent. It has the hash tag of the declared ones.)
 local function beat(keys, args)
     local meta, beats, worker = keys[1], keys[2], keys[3]
     local incarnation = word(args[1], 'incarnation')
@@ -907,6 +920,7 @@ local function beat(keys, args)
         elseif now - since >= SUSPECTED_MS then
             redis.call('ZREM', beats, member)
             redis.call('HDEL', meta, field)
+            forget_fields(string.sub(worker, 1, #worker - #incarnation) .. member)
             changes = changes + 1
         end
     end

@@ -19,7 +19,7 @@ extension RenewalKeeper {
         func mayRenew(now: LocalTime) -> Bool { now < deadline || !hasSocket }
     }
 
-    /// The leases of a budget group are renewed together.
+    /// The leases of a slot are renewed together.
     struct Group: Sendable {
         var nextRound: LocalTime
         /// Since when Redis has answered every renewal of the group; nil: the last one failed, or there was none.
@@ -31,7 +31,7 @@ extension RenewalKeeper {
         var asked: [RenewCall.Lease] = []
         let answeringSince = groups[name]?.answeringSince
         for feed in leases.keys.sorted() {
-            guard let lease = leases[feed], lease.feed.group == name, lease.mayRenew(now: now) else { continue }
+            guard let lease = leases[feed], slot(of: lease.feed) == name, lease.mayRenew(now: now) else { continue }
             let stall = stall(progress(feed), answeringSince: answeringSince, now: now)
             note(stall, of: lease)
             if stall == nil { asked.append(RenewCall.Lease(feed: lease.feed, token: lease.token)) }

@@ -6,12 +6,18 @@ public import RedisClient
 /// while its data loop makes progress; nothing is sent for an open websocket whose deadline has passed. After each verb perform the
 /// actions in their order.
 public struct RenewalKeeper: Sendable {
-    /// One `renew` call: leases of one budget group, so of one slot.
+    /// One `renew` call: leases of one slot.
     public struct Batch: Sendable, Hashable {
         public let id: Int
         public let call: RenewCall
         /// From here the deadlines count that its reply confirms.
         public let sentAt: LocalTime
+
+        package init(id: Int, call: RenewCall, sentAt: LocalTime) {
+            self.id = id
+            self.call = call
+            self.sentAt = sentAt
+        }
     }
 
     /// What the feed machines hear. The token is the one the renewal showed: `begin` and `resume` change a feed's token while renewals are
@@ -74,7 +80,10 @@ public struct RenewalKeeper: Sendable {
     /// Whether the server's process is addressed directly (`redis.direct`), so that a refused connect proves it gone.
     private let isDirect: Bool
     var leases: [FeedName: Lease] = [:]
+    /// By slot; see `slot(of:)`.
     var groups: [String: Group] = [:]
+    /// All slots are one server's, so that one call may name them all.
+    private var isOneServer = false
     /// Deadlines of leases that ended while their websocket was still being closed: the dead-man goes on watching it.
     private var closing: [FeedName: LocalTime] = [:]
     private var underWay: [Int: Batch] = [:]
@@ -104,7 +113,8 @@ public struct RenewalKeeper: Sendable {
         let deadline = timing.deadline(sentAt: sentAt)
         guard now < deadline else { return [.event(.expired(feed.feed, token))] }
         leases[feed.feed] = Lease(feed: feed, token: token, deadline: deadline)
-        if groups[feed.group] == nil { groups[feed.group] = Group(nextRound: sentAt + timing.renewEvery) }
+        let slot = slot(of: feed)
+        if groups[slot] == nil { groups[slot] = Group(nextRound: sentAt + timing.renewEvery) }
         return finish(now: now)
     }
 
@@ -116,8 +126,8 @@ public struct RenewalKeeper: Sendable {
     public mutating func drop(_ feed: FeedName, now: LocalTime) -> [Action] {
         guard let lease = leases.removeValue(forKey: feed) else { return [] }
         if lease.hasSocket { closing[feed] = lease.deadline }
-        let group = lease.feed.group
-        if !leases.values.contains(where: { $0.feed.group == group }) { groups[group] = nil }
+        let slot = slot(of: lease.feed)
+        if !leases.values.contains(where: { self.slot(of: $0.feed) == slot }) { groups[slot] = nil }
         return finish(now: now)
     }
 
@@ -187,7 +197,7 @@ public struct RenewalKeeper: Sendable {
             case .missing: actions.append(.event(.missing(feed, asked.token)))
             }
         }
-        if let group = batch.call.leases.first?.feed.group, groups[group]?.answeringSince == nil { groups[group]?.answeringSince = now }
+        if let slot = slot(of: batch), groups[slot]?.answeringSince == nil { groups[slot]?.answeringSince = now }
         return finish(now: now)
     }
 
@@ -196,7 +206,7 @@ public struct RenewalKeeper: Sendable {
     public mutating func failed(_ batch: Batch, _ code: RedisError.Code, now: LocalTime) -> [Action] {
         guard underWay.removeValue(forKey: batch.id) != nil else { return [] }
         expire(now: now)
-        if let group = batch.call.leases.first?.feed.group { groups[group]?.answeringSince = nil }
+        if let slot = slot(of: batch) { groups[slot]?.answeringSince = nil }
         for asked in batch.call.leases {
             guard let lease = leases[asked.feed.feed] else { continue }
             if code == .tryAgain, batch.call.leases.count > 1, lease.mayRenew(now: now) {
@@ -219,9 +229,15 @@ public struct RenewalKeeper: Sendable {
         return finish(now: now)
     }
 
-    /// The control connection stands (again), or what made renewals fail is repaired: everything is renewed at once.
-    public mutating func connected(now: LocalTime) -> [Action] {
+    /// The control connection stands (again), or what made renewals fail is repaired: everything is renewed at once. `isOneServer`: it is not a
+    /// node of a Redis Cluster, so one call may carry leases of all budget groups; that halves what many workers cost it.
+    public mutating func connected(now: LocalTime, isOneServer: Bool = false) -> [Action] {
         link = .connected
+        if isOneServer != self.isOneServer {
+            self.isOneServer = isOneServer
+            let slots = Set(leases.values.map { slot(of: $0.feed) })
+            groups = Dictionary(uniqueKeysWithValues: slots.map { ($0, Group(nextRound: now)) })
+        }
         for name in groups.keys { groups[name]?.nextRound = now }
         expire(now: now)
         return finish(now: now)
@@ -247,7 +263,12 @@ public struct RenewalKeeper: Sendable {
         actions.append(.renew(batch))
     }
 
-    private func isUnderWay(group: String) -> Bool { underWay.values.contains { $0.call.leases.first?.feed.group == group } }
+    private func isUnderWay(group: String) -> Bool { underWay.values.contains { slot(of: $0) == group } }
+
+    /// What is renewed together: the leases of a budget group, or all where there is but one server.
+    func slot(of feed: FeedKeys) -> String { isOneServer ? "" : feed.group }
+
+    private func slot(of batch: Batch) -> String? { batch.call.leases.first.map { slot(of: $0.feed) } }
 
     private mutating func finish(now: LocalTime) -> [Action] {
         let watched = leases.values.filter(\.hasSocket).map(\.deadline) + closing.values

@@ -7,8 +7,8 @@ extension FunctionModel {
         let (delay, pace, reason) = (try call.number(3), try call.number(4), try call.text(5))
         guard var record = record(lease), record.shows(token) else { return Self.fenced }
         let cursor = record.number("next_sequence")
-        if first > cursor { return Self.reply("0", "GAP", String(cursor)) }
         if record["phase"] != "live" { return Self.reply("1", record["pending"], record.untilPending(now)) }
+        if first > cursor { return Self.reply("0", "GAP", String(cursor)) }
         if !hard, let last = lastAdmitted(disconnects), insidePace(last, now, pace) {
             if last > now { hashes[disconnects]?["last_admitted"] = String(now) }
             return Self.reply("0", "REFUSED", String(min(last, now) + pace - now))
@@ -29,6 +29,7 @@ extension FunctionModel {
         let (who, how, reason) = (try call.text(0), try call.text(1), try call.text(2))
         let (delay, connect, pace, quarantine) = (try call.number(3), try call.number(4), try call.number(5), try call.number(6))
         let preferred = call.values.count > 7 ? call.values[7] : ""
+        let first = call.values.count > 8 && !call.values[8].isEmpty ? try call.number(8) : 0
         guard how == "clean" || how == "dead" else { throw Self.error("BADARG release is clean or dead, not \(how)") }
         let dead = how == "dead"
         guard var record = record(lease) else { return Self.fenced }
@@ -44,7 +45,8 @@ extension FunctionModel {
             admitted =
                 request(
                     disconnects, &record, now: now, delay: delay, pace: pace, reason: reason, lease: lease, worker: holder) ? "1" : "0"
-            writeDown(control, &record, now: now, reason: reason, complete: dead ? "no" : "yes", admitted: admitted)
+            let isComplete = !dead && first <= record.number("next_sequence")
+            writeDown(control, &record, now: now, reason: reason, complete: isComplete ? "yes" : "no", admitted: admitted)
         } else if phase == "connecting" {
             Self.afterAttempt(&record, now: now, connect: connect)
         }
@@ -81,7 +83,7 @@ extension FunctionModel {
             let mine = known["state"] == "held" && known["holder"] == incarnation
             let recorded = known.number("epoch")
             if mine, recorded == epoch, !renumber { return Self.reply("1", "SAME", known["next_sequence"], known["last_ms"]) }
-            if mine, known["phase"] == "live", recorded != epoch, Int64(known["previous_epoch"]) == epoch {
+            if !omitted.contains(.repeats), mine, known["phase"] == "live", recorded != epoch, Int64(known["previous_epoch"]) == epoch {
                 return Self.reply("1", "NEW", known["epoch"], known["last_ms"], String(now))
             }
             if recorded > epoch || (recorded == epoch && !mine) { return Self.fenced }

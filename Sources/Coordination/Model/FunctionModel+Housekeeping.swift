@@ -55,6 +55,7 @@ extension FunctionModel {
                 guard now - since >= 2000 else { continue }
                 scores[beats]?[member] = nil
                 hashes[meta]?[field] = nil
+                hashes[worker.dropLast(incarnation.count) + member] = nil
                 changes += 1
             } else {
                 hashes[meta]?[field] = String(now)

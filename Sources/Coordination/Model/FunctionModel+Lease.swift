@@ -15,7 +15,7 @@ extension FunctionModel {
         .array(
             call.keys.map { key in
                 guard let record = record(key) else { return .array([]) }
-                let names = ["state", "holder", "epoch", "renewals", "ttl_ms", "phase", "preferred", "last_ms"]
+                let names = ["state", "holder", "epoch", "renewals", "ttl_ms", "phase", "preferred", "last_ms", "server"]
                 return Self.reply(names.map { record[$0] })
             })
     }
@@ -31,7 +31,9 @@ extension FunctionModel {
         let held = record["state"] == "held"
         let phase = record["phase"]
         let epoch = record.number("epoch")
-        if held, record["holder"] == incarnation, phase == "waiting", Int64(record["previous_epoch"]) == seenEpoch {
+        if !omitted.contains(.repeats), held, record["holder"] == incarnation, phase == "waiting",
+            Int64(record["previous_epoch"]) == seenEpoch
+        {
             return Self.reply(
                 "1", record["epoch"], record["pending"], record.untilPending(now), record["previous_epoch"], record["previous_next"],
                 record["last_ms"], String(now))
@@ -39,7 +41,7 @@ extension FunctionModel {
         let asSeen: Bool
         switch mode {
         case "free": asSeen = record["state"] == "free"
-        case "seen": asSeen = record.number("renewals") == (try call.number(4))
+        case "seen": asSeen = record.number("renewals") == (try call.number(4)) || omitted.contains(.renewals)
         case "dead": asSeen = held && record["holder"] == seen
         default: throw Self.error("BADARG mode must be free, seen or dead, not \(mode)")
         }
@@ -159,7 +161,9 @@ extension FunctionModel {
             return Self.fenced
         }
         guard record["token"] == token else {
-            guard record["phase"] == "live", token == "\(incarnation):\(record["previous_epoch"])" else { return Self.fenced }
+            guard !omitted.contains(.repeats), record["phase"] == "live", token == "\(incarnation):\(record["previous_epoch"])" else {
+                return Self.fenced
+            }
             return Self.reply("1", record["epoch"], record["last_ms"], String(now))
         }
         guard record["phase"] == "connecting" else { return Self.reply("0", "NOTCONNECTING") }

@@ -5,10 +5,10 @@ extension FunctionModel {
         if outOfMemory { throw Self.error("OOM command not allowed when used memory > 'maxmemory'.", code: .outOfMemory) }
         let lease = call.keys[0]
         let token = try call.text(0)
-        guard var record = record(lease), record.shows(token) else { return Self.fenced }
-        guard record["phase"] == "live" else { return Self.reply("0", "ENDED") }
-        let cursor = record.number("next_sequence")
+        guard var record = record(lease), record.shows(token) || omitted.contains(.tokenCheck) else { return Self.fenced }
+        guard record["phase"] == "live" || omitted.contains(.tokenCheck) else { return Self.reply("0", "ENDED") }
         let first = try call.number(1)
+        let cursor = omitted.contains(.cursorCheck) ? first : record.number("next_sequence")
         guard (call.values.count - call.keys.count) % 5 == 0 else { throw Self.error("BADARG publish takes five values per packet") }
         if first > cursor { return Self.reply("0", "GAP", String(cursor)) }
 
@@ -44,7 +44,7 @@ extension FunctionModel {
             var fields = [
                 StreamModel.Field("time", packet.time), StreamModel.Field("prev", packet.previous), StreamModel.Field("data", packet.data),
             ]
-            if let after { fields.append(StreamModel.Field("after", after.description)) }
+            if let after, !omitted.contains(.after) { fields.append(StreamModel.Field("after", after.description)) }
             let appended = streams[packet.stream, default: StreamModel()].append(
                 StreamModel.Entry(id: packet.id, fields: fields), maximumLength: packet.maximumLength)
             guard appended else {

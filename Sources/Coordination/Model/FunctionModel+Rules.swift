@@ -60,9 +60,9 @@ extension FunctionModel {
 
     /// NEXT_EPOCH; nil when the counter is at its end.
     func nextEpoch(_ record: RecordModel?, floor: Int64, top: StreamID?, server: String, jump: Int64) -> Int64? {
-        let base = max(record?.number("epoch") ?? 0, floor, Int64(top?.epoch ?? 0))
+        let known = max(record?.number("epoch") ?? 0, Int64(top?.epoch ?? 0))
         let sameServer = record.map { !$0["server"].isEmpty && $0["server"] == server } ?? false
-        let next = base + (sameServer || (base == 0 && top == nil) ? 1 : jump)
+        let next = max(known, floor) + (sameServer && floor <= known ? 1 : jump)
         return Self.epochLimitReached(next) ? nil : next
     }
 

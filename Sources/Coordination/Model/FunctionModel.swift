@@ -14,6 +14,26 @@ package struct FunctionModel: Sendable {
     /// True: `publish` is refused whole, as at `maxmemory`.
     package var outOfMemory = false
 
+    /// Rules that are left out, to see that their absence is noticed.
+    package var omitted: Rules = []
+
+    package struct Rules: OptionSet, Sendable {
+        package let rawValue: Int
+
+        package init(rawValue: Int) { self.rawValue = rawValue }
+
+        /// `publish` takes every batch for the next one.
+        package static let cursorCheck = Rules(rawValue: 1)
+        /// `publish` takes everybody's batches.
+        package static let tokenCheck = Rules(rawValue: 2)
+        /// The first entry of a stream in an epoch does not tell what it follows.
+        package static let after = Rules(rawValue: 4)
+        /// No call is recognised as the repeat of one whose reply was lost.
+        package static let repeats = Rules(rawValue: 8)
+        /// A takeover by observation does not compare the renewals.
+        package static let renewals = Rules(rawValue: 16)
+    }
+
     package struct Message: Sendable, Equatable {
         package var channel: String
         package var text: String

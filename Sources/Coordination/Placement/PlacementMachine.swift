@@ -50,6 +50,7 @@ public struct PlacementMachine: Sendable {
     var feeds: [FeedName: Entry] = [:]
     private var total = 0
     private var heaviest = 1
+    /// The most this worker may hold, in weights of feeds; 0 before it counts itself.
     /// The most this worker may hold, in weights.
     public private(set) var cap = 0
     /// This worker's fair share of all feeds; 0 while it does not count.
@@ -168,10 +169,11 @@ public struct PlacementMachine: Sendable {
         return finish(now: now)
     }
 
-    /// The feed is no longer held.
+    /// The feed is no longer held, or its claim came to nothing.
     public mutating func gaveUp(_ feed: FeedName, now: LocalTime) -> [Action] {
         moving.remove(feed)
-        guard held.removeValue(forKey: feed) != nil else { return [] }
+        let wasReserved = reserved.remove(feed) != nil
+        guard held.removeValue(forKey: feed) != nil || wasReserved else { return [] }
         loadChanged(feed)
         return finish(now: now)
     }

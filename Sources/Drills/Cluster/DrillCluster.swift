@@ -1,6 +1,6 @@
 package import Cluster
 internal import ColonyExchanges
-internal import Coordination
+package import Coordination
 internal import History
 internal import Logging
 internal import RedisClient
@@ -196,12 +196,14 @@ package final class DrillCluster: Sendable {
         }
     }
 
-    /// Every feed live with data, every worker ready.
+    /// Every feed live with data, every worker ready. Feeds in `beyond` must have a later epoch than that: what was lost is replaced.
     @discardableResult
-    package func untilWhole(_ what: String, within limit: Duration) async throws -> [ClusterView.Lease] {
+    package func untilWhole(
+        _ what: String, within limit: Duration, beyond: [FeedName: Int] = [:]
+    ) async throws -> [ClusterView.Lease] {
         let wanted = hosts.filter(\.isRunning).reduce(0) { $0 + $1.processes }
         return try await view.until(what, within: limit) { leases in
-            let missing = leases.filter { !($0.isLive && $0.nextSequence > 2) }
+            let missing = leases.filter { !($0.isLive && $0.nextSequence > 2 && $0.epoch > beyond[$0.feed] ?? 0) }
             if let first = missing.first {
                 return "\(missing.count) of \(leases.count) feeds are not received, e.g. \(first.feed): \(first.state) "
                     + "\(first.phase) \(first.pending) holder '\(first.holder)'"

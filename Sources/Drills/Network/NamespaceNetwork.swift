@@ -33,7 +33,8 @@ package final class NamespaceNetwork: DrillNetwork {
         // A trial: containers often run as root without the right to do this.
         guard
             let child = try? await ChildProcess.spawn(
-                "unshare", ["--net", "sh", "-c", "ip link add a type veth peer name b && ip link add c type bridge"])
+                "unshare",
+                ["--net", "sh", "-c", "ip link add name trial0 type veth peer name trial1 && ip link add name trial2 type bridge"])
         else { return false }
         return (try? await child.waitForExit()) == .code(0)
     }
@@ -41,7 +42,8 @@ package final class NamespaceNetwork: DrillNetwork {
     package static func start() async throws -> NamespaceNetwork {
         let network = NamespaceNetwork(bridge: try await hold())
         do {
-            try await network.ip(in: network.bridge, ["link add br0 type bridge forward_delay 0", "link set br0 up", "link set lo up"])
+            try await network.ip(
+                in: network.bridge, ["link add name br0 type bridge forward_delay 0", "link set br0 up", "link set lo up"])
             try await network.add(.redis, Self.redisIP)
             try await network.add(.exchanges, Self.exchangeIP)
         } catch {
@@ -108,7 +110,7 @@ package final class NamespaceNetwork: DrillNetwork {
         state.withLock { $0.holders[place] = holder }
         let port = "p\(holder.pid)"
         try await ip(
-            in: bridge, ["link add \(port) type veth peer name eth0 netns \(holder.pid)", "link set \(port) master br0 up"])
+            in: bridge, ["link add name \(port) type veth peer name eth0 netns \(holder.pid)", "link set \(port) master br0 up"])
         try await ip(
             in: holder,
             [

@@ -48,7 +48,7 @@ package struct DrillPlan: Sendable {
         guard minutes > 0 else { throw DrillError(.usage, "--minutes is above 0, not \(minutes)") }
         guard rate > 0, rate <= 10_000 else { throw DrillError(.usage, "--rate is above 0 and at most 10000, not \(rate)") }
         hosts = Self.hosts(kind, workers: workers)
-        if [.kill, .freeze, .cutRedis, .partition, .deploy, .term].contains(kind), workers < 2 {
+        if [.kill, .freeze, .cutRedis, .partition, .move, .deploy, .term].contains(kind), workers < 2 {
             throw DrillError(.usage, "the drill '\(kind.rawValue)' needs at least 2 workers: somebody has to take over")
         }
         let known = ServerDialects.all.map(\.exchange)
@@ -89,6 +89,9 @@ package struct DrillPlan: Sendable {
         for (key, value) in given { settings[key] = value }
         if pace != .seconds(60) {
             remarks.append("pace \(Self.text(pace)) instead of 60 s, so that the runs fit into minutes; admissions are judged by it")
+        }
+        if defaults.settings["placement.round"] != nil {
+            remarks.append("placement rounds 5 s apart and a residence of 40 s, instead of 60 s doubling to 240 s and 10 min")
         }
         if defaults.settings["exchange.quarantine"] != nil { remarks.append("quarantine of crash loops off: the crashes are ours") }
         if connectDelay != .seconds(1)...(.seconds(5)) {
@@ -152,11 +155,13 @@ package struct DrillPlan: Sendable {
                 (runs, minutes, pace) = (1, 3, .seconds(60))
             case .term:
                 (runs, exchanges, rate) = (5, 40, 5)
+            case .move: (runs, exchanges) = (20, 6)
             case .deploy:
                 (runs, exchanges, rate) = (1, 12, 10)
             case .scale:
                 (runs, workers, exchanges, rate) = (1, 4, 40, 2)
                 settings["placement.round"] = "5s"
+                settings["placement.round_cap"] = "5s"
                 settings["placement.min_residence"] = "40s"
             case .partition:
                 (runs, exchanges, rate, redisPath) = (1, 40, 2, .network)

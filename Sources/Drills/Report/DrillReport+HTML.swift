@@ -37,7 +37,7 @@ extension DrillReport {
         let base = story.beganBoot
         if let worst = slowest {
             let second: Int64 = 1_000_000_000
-            let end = max(worst.end + second, worst.fault.boot + 2 * second)
+            let end = min(timeline.to, max(worst.end + second, worst.fault.boot + 2 * second))
             let hit = worst.fault.feeds.isEmpty ? timeline.spans.keys.sorted() : worst.fault.feeds
             let lanes = Array(hit.sorted().prefix(8))
             figures.append(
@@ -66,7 +66,7 @@ extension DrillReport {
             let limit = index + 1 < story.faults.count ? story.faults[index + 1].boot : timeline.to
             var end = fault.healedBoot ?? fault.boot
             for feed in fault.feeds {
-                let next = timeline.sockets[feed]?.first { $0.open > fault.boot && $0.open < limit }
+                let next = timeline.sockets[String(feed.prefix { $0 != "/" })]?.first { $0.open > fault.boot && $0.open < limit }
                 if let next { end = max(end, next.open) }
             }
             if found.map({ end - fault.boot > $0.end - $0.fault.boot }) ?? true { found = (fault, end) }

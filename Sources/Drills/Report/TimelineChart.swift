@@ -24,6 +24,7 @@ struct TimelineChart: Sendable {
         + "<span><i style=\"background:#2e9e62\"></i>websocket open</span><span><i style=\"background:#d32f2f\"></i>two websockets</span>"
         + "<span><i style=\"background:#f2b134\"></i>cooling</span><span><i style=\"background:#f7dd8b\"></i>due</span>"
         + "<span><i style=\"background:#8fc7e8\"></i>connecting</span><span><i style=\"background:#c3ccd8\"></i>packets per second</span>"
+        + "<span><i style=\"background:#d32f2f;width:9px;border-radius:5px\"></i>a websocket ended, a gap, a restored feed</span>"
         + "<span><i style=\"background:#d32f2f;width:3px\"></i>fault</span><span><i style=\"background:#f9dada\"></i>until it was taken back</span>"
         + "</div>"
 
@@ -123,18 +124,19 @@ struct TimelineChart: Sendable {
 
     private func sockets(_ sockets: [Timeline.Socket], y: Double, height: Double) -> String {
         var svg = ""
-        var latest: Int64 = .min
+        var latest: [String: Int64] = [:]
         for socket in sockets {
+            let before = latest[socket.path] ?? .min
             let close = socket.close ?? to
             if close > from, socket.open < to {
                 svg += rectangle(
                     socket.open, close, y: y, height: height, fill: "#2e9e62", title: "websocket \(socket.number)")
-                if socket.open < latest {
+                if socket.open < before {
                     svg += rectangle(
-                        socket.open, min(latest, close), y: y - 2, height: height + 4, fill: "#d32f2f", title: "two websockets open")
+                        socket.open, min(before, close), y: y - 2, height: height + 4, fill: "#d32f2f", title: "two websockets open")
                 }
             }
-            latest = max(latest, close)
+            latest[socket.path] = max(before, close)
         }
         return svg
     }

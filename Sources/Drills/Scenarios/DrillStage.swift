@@ -96,7 +96,14 @@ struct DrillStage {
     var patience: Duration { .seconds(60) + plan.pace * (1 + cluster.view.feeds.count / max(1, plan.exchanges.count)) }
 
     @discardableResult
-    func untilWhole(_ what: String) async throws -> [ClusterView.Lease] { try await cluster.untilWhole(what, within: patience) }
+    func untilWhole(_ what: String, beyond: [FeedName: Int] = [:]) async throws -> [ClusterView.Lease] {
+        try await cluster.untilWhole(what, within: patience, beyond: beyond)
+    }
+
+    /// The epochs of now, to be left behind.
+    func epochs() async throws -> [FeedName: Int] {
+        Dictionary(uniqueKeysWithValues: try await cluster.view.leases().map { ($0.feed, $0.epoch) })
+    }
 
     static func text(_ milliseconds: Double) -> String {
         milliseconds >= 10_000 ? "\((milliseconds / 100).rounded() / 10) s" : "\(Int(milliseconds.rounded())) ms"

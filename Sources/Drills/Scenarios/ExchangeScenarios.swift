@@ -15,8 +15,9 @@ struct StormScenario: Scenario {
         let kind = Fault.CutKind.allCases.randomElement(using: &stage.random) ?? .reset
         let started = LocalTime.now()
         try stage.fault("storm", run: run, feeds: stage.cluster.view.feeds.map(\.text), detail: kind.rawValue)
+        let before = try await stage.epochs()
         let reached = try await stage.cluster.exchange.command("cut * \(kind.rawValue)")
-        try await stage.untilWhole("the cluster after a storm")
+        try await stage.untilWhole("the cluster after a storm", beyond: before)
         stage.tell(
             "run \(run): all websockets cut (\(kind.rawValue), \(reached)); whole again after "
                 + DrillStage.text(DrillStage.milliseconds(since: started)))

@@ -102,8 +102,10 @@ struct PartitionScenario: Scenario {
         stage.tell("run \(run): host \(victim.host) cut from everything; taken over after \(DrillStage.text(gaps.last ?? 0))")
     }
 
-    func judge(_ evidence: Evidence) -> [DrillPromise] { CutRedisScenario().judge(evidence) }
+    func judge(_ evidence: Evidence) -> [DrillPromise] {
+        CutRedisScenario().judge(evidence) + [CutExchangeScenario.judgeSockets(evidence)]
+    }
 
-    /// The end of a websocket behind a cut link reaches the exchange only when the link is whole again: closed here, half-open there.
+    /// Judged by `CutExchangeScenario.judgeSockets` instead.
     func excused(_ plan: DrillPlan) -> Set<HistoryRule> { [.s4] }
 }

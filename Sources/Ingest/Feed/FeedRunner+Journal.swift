@@ -27,12 +27,11 @@ extension FeedRunner {
             ])
     }
 
-    func noteEnd(_ kind: WorkerEvent.Kind, of path: FeedPath, reason: String) {
-        note(
-            kind,
-            [
-                ("socket", .number(Int64(path.number))), ("reason", .text(reason)), ("messages", .number(Int64(path.messages))),
-            ])
+    /// `isCounted`: the number of messages is final.
+    func noteEnd(_ kind: WorkerEvent.Kind, of path: FeedPath, reason: String, isCounted: Bool = true) {
+        var fields: [JSONLine.Field] = [("socket", .number(Int64(path.number))), ("reason", .text(reason))]
+        if isCounted { fields.append(("messages", .number(Int64(path.messages)))) }
+        note(kind, fields)
     }
 
     func notePending(_ reply: GateReply, sentAt: LocalTime) {
@@ -59,7 +58,8 @@ extension FeedRunner {
         switch report {
         case .lost(let reason): note(.lost, [("epoch", .number(Int64(machine.token?.epoch ?? 0))), ("reason", .text(reason))])
         case .selfFenced: note(.fenced, [("self", .flag(true))])
-        case .acquired, .grantTooLate, .resumed, .refusedDisconnect, .cooling, .attemptFailed, .epochsExhausted: break
+        case .acquired, .grantTooLate, .claimHeldBack, .regained, .resumed, .refusedDisconnect, .cooling, .attemptFailed, .epochsExhausted:
+            break
         }
     }
 }

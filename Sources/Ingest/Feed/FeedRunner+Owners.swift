@@ -18,6 +18,7 @@ extension FeedRunner: PublisherOwner {
         note(.fenced, [("self", .flag(false))])
         handle(.publishFenced)
     }
+    package func publishEnded() { handle(.publishEnded) }
     package func publishDisordered(topMilliseconds: Int64) { handle(.publishDisordered(topMilliseconds: topMilliseconds)) }
 
     package func publishPressure(isHigh: Bool) {
@@ -35,10 +36,14 @@ extension FeedRunner: PublisherOwner {
 
 extension FeedRunner: FeedPathOwner {
     package func receivedGreeting() {
-        if configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
+        // Of a connection that is being closed nothing is asked any more.
+        if socket != nil, configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
     }
 
-    package func receivedData() { handle(.dataReceived) }
+    package func receivedData() {
+        handle(.dataReceived)
+        if !subscriptions.namesStreams { perform(subscriptions.firstUnnamedData(generation: generation, now: .now())) }
+    }
 
     package func received(firstOf topic: Topic) {
         perform(subscriptions.firstData(topic, generation: generation, now: .now()))

@@ -21,6 +21,8 @@ extension FeedRunner {
         case .cooling(let milliseconds): logger.info("Cooling down", metadata: ["retry.in_ms": "\(milliseconds)"])
         case .attemptFailed(let count, let wait):
             logger.info("Next attempt", metadata: ["attempts": "\(count)", "retry.in_ms": "\(wait.wholeMilliseconds)"])
+        case .claimHeldBack: logger.notice("Record may be older than the last one; watched before it is claimed")
+        case .regained: logger.notice("Lease found still held after its deadline")
         case .epochsExhausted: logger.critical("No epoch numbers are left; give the feed a new name")
         }
     }

@@ -36,6 +36,9 @@ package final class FeedRunner {
     var generation = 0
     var urlTopics: [Topic] = []
     var subscriptionsGeneration = 0
+    /// The REST service is being asked whether it is up; subscriptions wait for it.
+    var readyProbe: WebSocketConnectAttempt?
+    var isReady = true
     /// Redis' clock minus the local one, nanoseconds, as of the last reply that told the time.
     var clockOffset: Int64 = 0
     /// Highest epoch seen in any reply.
@@ -48,6 +51,8 @@ package final class FeedRunner {
     var lastSent = ""
     var reason = ""
     var finishedMalformed = 0
+    var connections = 0
+    var failures = 0
     private var sweeps = 0
     /// Nothing may be received: no epoch yet, or a disconnect is being asked for.
     var isPausedByMachine = false
@@ -110,6 +115,7 @@ package final class FeedRunner {
         dropWarm()
         generation += 1
         attempt?.cancel()
+        readyProbe?.cancel()
         path?.isActive = false
         socket?.abort()
         publisher.stop()
@@ -124,6 +130,8 @@ package final class FeedRunner {
         status.dropped = counters.droppedPackets
         status.streams = publisher.table.slots.count
         status.malformed = finishedMalformed + (path?.malformed ?? 0)
+        status.connections = connections
+        status.failures = failures
         status.ringBytes = publisher.machine.memoryBytes
         status.subscriptionsVersion = subscriptions.confirmedVersion
         status.subscriptions = subscriptions.subscriptions
@@ -173,19 +181,20 @@ package final class FeedRunner {
         progress.unansweredSince = publisher.unansweredSince
         guard let path, machine.phase == .live || machine.phase == .resuming else { return }
         sweeps += 1
-        if sweeps % 4 == 0 {
+        // What is not read cannot be missed.
+        if sweeps % 4 == 0, !isPausedByPressure {
             perform(
-                subscriptions.sweep(generation: generation, now: now) { topic in
-                    path.lastReceived(topic).map { LocalTime(nanoseconds: $0) }
+                subscriptions.sweep(generation: generation, now: now) { [namesStreams = subscriptions.namesStreams] topic in
+                    let last = namesStreams ? path.lastReceived(topic) : path.lastData > 0 ? path.lastData : nil
+                    return last.map { LocalTime(nanoseconds: $0) }
                 })
         }
         if sweeps % 40 == 0 { trim(now) }
-        // What is not read cannot be missed.
         guard !isPausedByPressure, var keepAlive else { return }
         let verdict = keepAlive.check(
             now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame),
             lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
-            expectsData: !subscriptions.connectionTopics.isEmpty)
+            expectsData: isReady && !subscriptions.connectionTopics.isEmpty, acknowledged: subscriptions.acknowledgedCount)
         self.keepAlive = keepAlive
         switch verdict {
         case .alive: break

@@ -68,16 +68,25 @@ package final class WorkerJournal: Sendable {
         if mustStart { pool.submit { [self] item in if item == .active { writePending() } } }
     }
 
-    /// Writes what has gathered and closes the file. Blocks on the disk: for the end of the process.
-    package func close() {
-        state.withLock { state in
-            guard state.descriptor >= 0 else { return }
-            Self.write(state.pending, &state, path)
-            state.pending = []
-            Glibc.close(state.descriptor)
-            state.descriptor = -1
+    /// Writes what has gathered and closes the file. For the end of the process: later lines go nowhere.
+    package func close() async {
+        do { try await pool.shutdownGracefully() } catch { note("its thread could not be ended: \(error)") }
+        // What came while the last write was under way; nobody else writes any more.
+        let (bytes, descriptor) = state.withLock { state in
+            var bytes = state.pending
+            if state.dropped > 0 {
+                bytes += WorkerEvent(.hole, boot: LocalTime.now().nanoseconds, [("lines", .number(state.dropped))]).line
+            }
+            defer {
+                state.pending = []
+                state.dropped = 0
+                state.descriptor = -1
+            }
+            return (bytes, state.descriptor)
         }
-        pool.shutdownGracefully { _ in }
+        guard descriptor >= 0 else { return }
+        if let problem = Self.write(bytes, to: descriptor) { note(problem) }
+        Glibc.close(descriptor)
     }
 
     private func writePending() {
@@ -94,12 +103,6 @@ package final class WorkerJournal: Sendable {
 
     private func note(_ problem: String) {
         state.withLock { if $0.failure == nil { $0.failure = "cannot write the worker's journal \(path): \(problem)" } }
-    }
-
-    private static func write(_ bytes: [UInt8], _ state: inout State, _ path: String) {
-        if let problem = write(bytes, to: state.descriptor), state.failure == nil {
-            state.failure = "cannot write the worker's journal \(path): \(problem)"
-        }
     }
 
     /// nil when all was written, else why not.

@@ -34,6 +34,7 @@ package final class FeedPath: WebSocketDelegate {
     private let inflateLimit: Int
     private var inflater: Inflater?
     private var inflated = ByteBuffer()
+    private static let keptBytes = 1 << 20
     private unowned let owner: any FeedPathOwner
     /// Redis' clock minus the local one, nanoseconds.
     package var clockOffset: Int64
@@ -179,7 +180,8 @@ package final class FeedPath: WebSocketDelegate {
         do {
             let inflater = try inflater ?? Inflater(compression == .gzip ? .gzip : .raw)
             self.inflater = inflater
-            inflated.clear()
+            // One large message must not keep its memory for the life of the connection.
+            if inflated.capacity > Self.keptBytes { inflated = ByteBuffer() } else { inflated.clear() }
             try inflater.inflate(payload, limit: inflateLimit, into: &inflated)
         } catch {
             malformed &+= 1

@@ -1,11 +1,11 @@
-import Coordination
-import NIOCore
+package import Coordination
+package import NIOCore
 import RedisClient
 
 /// The part of a `publish` call that stands before the packets: keys, token, first sequence, retention.
-enum PublishCommand {
+package enum PublishCommand {
     /// `FCALL colony1_publish n R C N stream.. token first maxlen..`, to be followed by the batch's body.
-    static func header(
+    package static func header(
         _ batch: PublishBatch, keys: FeedKeys, token: Token, table: StreamTable, allocator: ByteBufferAllocator
     ) -> ByteBuffer {
         let streams = batch.streams

@@ -36,6 +36,8 @@ public struct PublishMachine {
     package enum Outcome: Equatable, Sendable {
         case progress
         case fenced
+        /// The websocket has been reported ended: what comes behind is nobody's.
+        case ended
         case disordered(topMilliseconds: Int64)
     }
 
@@ -73,6 +75,8 @@ public struct PublishMachine {
     /// Oldest first: acknowledged and kept for a while, then in flight, then waiting.
     var entries: Deque<PublishEntry> = []
     var acknowledged = 0
+    /// Everything below is stored, as far as Redis has said; it may lie within a batch that is not stored as a whole.
+    private var cursor = 1
     var inFlight = 0
     private var inFlightBytes = 0
     /// Bytes of memory of all entries; and of those that are being written to disk.
@@ -138,7 +142,7 @@ public struct PublishMachine {
 
     /// Lowest sequence that is not known to be stored.
     package var firstUnstored: Int {
-        acknowledged < entries.count ? entries[acknowledged].first : open?.first ?? nextSequence
+        max(cursor, acknowledged < entries.count ? entries[acknowledged].first : open?.first ?? nextSequence)
     }
 
     /// Bytes that are not stored yet and wait in memory.
@@ -164,6 +168,7 @@ public struct PublishMachine {
         self.token = token
         self.lastMilliseconds = max(self.lastMilliseconds, lastMilliseconds)
         nextSequence = 1
+        cursor = 1
         table.beginEpoch()
     }
 
@@ -291,7 +296,9 @@ public struct PublishMachine {
         case .gap(let next):
             rewind(to: next, now: now)
             return .progress
-        case .order(_, let top):
+        case .order(let next, let top):
+            // A batch may have been stored in part, its reply lost.
+            store(below: next, now)
             isHeld = true
             forgetFlight()
             return .disordered(topMilliseconds: top.milliseconds)
@@ -300,10 +307,8 @@ public struct PublishMachine {
             forgetFlight()
             return .fenced
         case .ended:
-            // The websocket has been reported ended: what comes behind is nobody's.
-            forgetFlight()
-            isHeld = true
-            return .progress
+            drop()
+            return .ended
         }
     }
 
@@ -318,15 +323,16 @@ public struct PublishMachine {
         case .gap(let next):
             rewind(to: next, now: now)
             return .progress
-        case .order(_, let top):
+        case .order(let next, let top):
+            store(below: next, now)
             isHeld = true
             return .disordered(topMilliseconds: top.milliseconds)
         case .fenced:
             isHeld = true
             return .fenced
         case .ended:
-            isHeld = true
-            return .progress
+            drop()
+            return .ended
         }
     }
 
@@ -355,6 +361,7 @@ public struct PublishMachine {
         forgetFlight()
         isHeld = false
         acknowledged = 0
+        cursor = next
         store(below: next, now)
         let index = acknowledged
         // What the server lost becomes durable a second time.
@@ -395,6 +402,7 @@ public struct PublishMachine {
         }
         self.token = token
         nextSequence = max(1, nextSequence - renumbering.shift)
+        cursor = 1
         lastMilliseconds = max(lastMilliseconds, floor)
         table.renumber(shift: renumbering.shift)
         isHeld = false
@@ -409,6 +417,7 @@ public struct PublishMachine {
     }
 
     private mutating func store(below next: Int, _ now: Int64) {
+        cursor = max(cursor, next)
         while acknowledged < entries.count, entries[acknowledged].last < next {
             if entries[acknowledged].acknowledgedAt == 0 { entries[acknowledged].acknowledgedAt = now }
             if inFlight > 0 {

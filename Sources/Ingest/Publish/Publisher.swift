@@ -6,6 +6,7 @@ import RedisClient
 /// What the owner of a publisher hears.
 package protocol PublisherOwner: AnyObject {
     func publishFenced()
+    func publishEnded()
     func publishDisordered(topMilliseconds: Int64)
     /// Redis takes packets more slowly than they come (true), or has caught up (false): the socket is to be read accordingly.
     func publishPressure(isHigh: Bool)
@@ -309,6 +310,7 @@ package final class Publisher: RedisLinkUser {
         switch outcome {
         case .progress: break
         case .fenced: owner?.publishFenced()
+        case .ended: owner?.publishEnded()
         case .disordered(let top): owner?.publishDisordered(topMilliseconds: top)
         }
     }

@@ -30,6 +30,8 @@ package struct StreamTable {
     private let maxlen: @Sendable (Topic?) -> Int
     /// What every retention by count is multiplied with.
     private var factor = 1.0
+    /// The few there are, shared by thousands of slots.
+    private var maxlenBulks: [Int: [UInt8]] = [:]
 
     /// `maxlen` gives the retention by count of a topic's stream; nil asks for the control stream's.
     package init(keys: FeedKeys, maxlen: @escaping @Sendable (Topic?) -> Int) {
@@ -51,7 +53,15 @@ package struct StreamTable {
 
     private mutating func append(_ topic: Topic?, key: String) {
         byKey[key] = slots.count
-        slots.append(Slot(topic: topic, key: key, keyBulk: bulk(key), maxlenBulk: bulk(String(length(topic)))))
+        slots.append(Slot(topic: topic, key: key, keyBulk: bulk(key), maxlenBulk: maxlenBulk(of: topic)))
+    }
+
+    private mutating func maxlenBulk(of topic: Topic?) -> [UInt8] {
+        let length = length(topic)
+        if let known = maxlenBulks[length] { return known }
+        let made = bulk(String(length))
+        maxlenBulks[length] = made
+        return made
     }
 
     private func length(_ topic: Topic?) -> Int { MemoryGovernor.shorten(max(1, maxlen(topic)), by: factor) }
@@ -59,7 +69,8 @@ package struct StreamTable {
     /// Multiplies all retentions by count; 1: as configured.
     mutating func scaleRetention(by factor: Double) {
         self.factor = factor
-        for slot in slots.indices { slots[slot].maxlenBulk = bulk(String(length(slots[slot].topic))) }
+        maxlenBulks = [:]
+        for slot in slots.indices { slots[slot].maxlenBulk = maxlenBulk(of: slots[slot].topic) }
     }
 
     /// The retention by count that holds now for a stream of the feed's registry, met by this worker or not.

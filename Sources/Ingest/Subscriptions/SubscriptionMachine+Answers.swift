@@ -34,6 +34,16 @@ extension SubscriptionMachine {
         return finish(now: now)
     }
 
+    /// The first packet on the connection, from an exchange whose packets do not tell their stream: whatever has been sent is taken to be received.
+    public mutating func firstUnnamedData(generation: Int, now: LocalTime) -> [Action] {
+        guard open?.generation == generation else { return [] }
+        for topic in connectionTopics where entries[topic]?.phase.isOnConnection == true {
+            setPhase(topic, .receiving)
+            entries[topic]?.lastData = now
+        }
+        return finish(now: now)
+    }
+
     /// Looks at every stream: learns its rhythm and finds those that fell silent. To be called about once a second.
     ///
     /// `lastData` gives the receipt time of the stream's last packet on this connection, nil if there was none. Only data count, no
@@ -42,21 +52,30 @@ extension SubscriptionMachine {
         guard open?.generation == generation else { return [] }
         var stale: [Topic] = []
         for topic in connectionTopics {
-            guard var entry = entries[topic] else { continue }
+            // Data that name no stream are not of one that was not asked for.
+            guard var entry = entries[topic], namesStreams || entry.phase.isOnConnection else { continue }
             if let last = lastData(topic), entry.lastData.map({ last > $0 }) ?? true {
                 if let previous = entry.lastData {
                     entry.rhythm.learn(last - previous, floor: settings.staleFloor, factor: settings.staleFactor)
                 }
                 entry.lastData = last
+                entry.silences = 0
                 entries[topic] = entry
                 setPhase(topic, .receiving)
             }
             if isSilent(topic, now: now) {
                 setPhase(topic, .stale)
+                entries[topic]?.silences += 1
+                entries[topic]?.silentSince = now
                 stale.append(topic)
             }
         }
-        actions += stale.map { .staleStream($0) }
+        if !stale.isEmpty, let silence = connectionSilence(now: now) {
+            for topic in stale { entries[topic]?.silences = 0 }
+            actions.append(silence)
+        } else {
+            actions += stale.map { .staleStream($0) }
+        }
         return finish(now: now)
     }
 
@@ -67,10 +86,28 @@ extension SubscriptionMachine {
         case .receiving: since = entry.lastData ?? now
         // Accepted, and yet nothing comes, from a stream that used to speak on earlier connections.
         case .acknowledged(let accepted): since = accepted
-        case .waiting, .sent, .stale, .rejected, .surplus: return false
+        // Asked for again because of its silence, of an exchange that does not answer.
+        case .sent, .waiting:
+            guard entry.silences > 0, let silent = entry.silentSince else { return false }
+            since = silent
+        case .stale, .rejected, .surplus: return false
         }
         guard let limit = entry.rhythm.limit(floor: settings.staleFloor, factor: settings.staleFactor) else { return false }
         return now - since > limit
+    }
+
+    /// Said when each stream with a rhythm was found silent twice, and no other has spoken meanwhile.
+    private func connectionSilence(now: LocalTime) -> Action? {
+        let judged = entries.values.filter { entry in
+            switch entry.phase {
+            case .rejected, .surplus: false
+            case .waiting, .sent, .acknowledged, .receiving, .stale: entry.rhythm.isKnown
+            }
+        }
+        guard !judged.isEmpty, judged.allSatisfy({ $0.silences > 1 }) else { return nil }
+        guard let newest = entries.values.compactMap(\.lastData).max() ?? judged.compactMap(\.silentSince).min() else { return nil }
+        let silence = now - newest
+        return silence > settings.staleFloor ? .silentConnection(streams: judged.count, silence: silence) : nil
     }
 
     private func indexOfRequest(_ answer: Acknowledgement) -> Int? {

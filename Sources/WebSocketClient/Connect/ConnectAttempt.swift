@@ -116,10 +116,8 @@ public final class WebSocketConnectAttempt {
     /// Loads the roots off the event loop, which others use meanwhile.
     private func prepareTLS(_ plan: ConnectPlan, timeout: TimeAmount) {
         let roots = configuration.roots
-        guard plan.needsTLS, TLSContexts.known(for: roots) == nil else {
-            if plan.needsTLS { tls = TLSContexts.known(for: roots) }
-            return resolve(plan, timeout: timeout)
-        }
+        if plan.needsTLS { tls = TLSContexts.known(for: roots) }
+        guard plan.needsTLS, tls == nil else { return resolve(plan, timeout: timeout) }
         NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try TLSContexts.context(for: roots) }
             .assumeIsolated()
             .whenComplete { [self] result in

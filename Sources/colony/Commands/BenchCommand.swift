@@ -5,7 +5,7 @@ import Glibc
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Benchmarks: this program beside others that do the same work, interleaved in one run.",
-        subcommands: [PathCommand.self])
+        subcommands: [PathCommand.self, LeasesCommand.self, DrainCommand.self])
 
     struct PathCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -95,6 +95,51 @@ struct BenchCommand: AsyncParsableCommand {
                 throw ClusterError(.configuration, "\(option) '\(text)' are not numbers from \(range.lowerBound) to \(range.upperBound)")
             }
             return values
+        }
+    }
+
+    struct LeasesCommand: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "leases",
+            abstract: "What the control plane of many workers costs Redis: renewals, observations, beats, at the real rates.")
+
+        @Option(name: .long, help: "Workers, each with its own connection.")
+        var workers: Int = 1000
+
+        @Option(name: .long, help: "Feeds, all held.")
+        var feeds: Int = 5000
+
+        @Option(name: .long, help: "Budget groups the feeds are spread over.")
+        var groups: Int = 40
+
+        @Option(
+            name: .long,
+            help: "Watchers of each feed: 2 is the worst case, 1 the usual one, in which the holder itself is the first-ranked.")
+        var watchers: Int = 2
+
+        @Option(name: .long, help: "Seconds of measuring.")
+        var seconds: Double = 20
+
+        @Flag(name: .long, help: "One JSON object instead of tables.")
+        var json = false
+
+        func validate() throws {
+            guard (3...20_000).contains(workers) else { throw ValidationError("--workers is 3 to 20000") }
+            guard (1...1_000_000).contains(feeds) else { throw ValidationError("--feeds is 1 to 1000000") }
+            guard (1...feeds).contains(groups) else { throw ValidationError("--groups is 1 to the number of feeds") }
+            guard (0...2).contains(watchers) else { throw ValidationError("--watchers is 0 to 2") }
+            guard (1...3600).contains(seconds) else { throw ValidationError("--seconds is 1 to 3600") }
+        }
+
+        func run() async throws {
+            var bench = LeaseBench()
+            bench.workers = workers
+            bench.feeds = feeds
+            bench.groups = groups
+            bench.watchers = watchers
+            bench.seconds = seconds
+            guard let results = try await untilSignal({ [bench] in try await bench.run() }) else { return }
+            Console.print(json ? try results.json() : results.text)
         }
     }
 }

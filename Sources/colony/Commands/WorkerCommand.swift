@@ -1,12 +1,17 @@
 import ArgumentParser
 import Cluster
+import Glibc
 import Logging
+import UnixSignals
 
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker",
         abstract: "Run worker processes on this host: hold leases, keep websockets, publish.",
-        discussion: "Joins the cluster of the configuration. SIGTERM and Ctrl-C drain: every lease is handed over, then the process ends.")
+        discussion: """
+            Joins the cluster of the configuration. SIGTERM and Ctrl-C drain: every lease is handed over, then the process ends. SIGHUP to the supervisor replaces its \
+            workers one by one with processes of the program that is on disk then.
+            """)
 
     @OptionGroup var common: CommonOptions
 
@@ -22,14 +27,20 @@ struct WorkerCommand: AsyncParsableCommand {
     @Flag(name: .customLong("single"), help: .hidden)
     var isSingle = false
 
+    @Option(name: .customLong("supervisor"), help: .hidden)
+    var supervisor: String?
+
     func run() async throws {
         var flags: [String: String] = [:]
         if let processes { flags["worker.processes"] = String(processes) }
         if let name { flags["worker.name"] = name }
-        let configuration = try common.load(flags).configuration
+        var configuration = try common.load(flags).configuration
+        configuration.worker.supervisor = supervisor ?? ""
         let logger = try common.bootstrapLogging()
         if isSingle {
             let worker = WorkerProcess(configuration: configuration, logger: logger)
+            // A hang-up is for the supervisor.
+            signal(SIGHUP, SIG_IGN)
             _ = try await untilSignal { try await worker.run() }
             return
         }
@@ -39,11 +50,23 @@ struct WorkerCommand: AsyncParsableCommand {
         if let redis = common.redis { arguments += ["--redis", redis] }
         for setting in common.settings { arguments += ["--set", setting] }
         var supervisor = Supervisor(
-            configuration: configuration, executable: ProcessInformation.executable, arguments: arguments, logger: logger)
+            configuration: configuration, executable: ProcessInformation.launchPath, arguments: arguments, logger: logger)
         supervisor.logDirectory = logDirectory
         Console.print(
             "\(configuration.worker.processes) worker process(es) '\(configuration.worker.name)-N' on \(configuration.redis.endpoint)")
         let running = supervisor
-        _ = try await untilSignal { try await running.run() }
+        _ = try await untilSignal {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    // At a terminal a hang-up is what it always was.
+                    guard isatty(STDIN_FILENO) == 0 else { return }
+                    for await _ in await UnixSignalsSequence(trapping: .sighup) { running.deploys.fire() }
+                }
+                group.addTask {
+                    try await SupervisorService.run(running, logger: logger) { Console.print("dashboard and metrics at \($0)") }
+                }
+                while try await group.next() != nil {}
+            }
+        }
     }
 }

@@ -17,6 +17,8 @@ struct DialectDefinitionTests {
         #expect(profile.heartbeat.interval == .seconds(30) && profile.heartbeat.replyWithin == .seconds(10))
         #expect(profile.heartbeat.silence == .seconds(90))
         #expect(profile.heartbeat.initiator == .client)
+        // Nothing tells a packet's stream.
+        #expect(!profile.namesStreams)
     }
 
     @Test("every field is read")

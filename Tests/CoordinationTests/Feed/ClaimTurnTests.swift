@@ -42,4 +42,26 @@ import Testing
         #expect(Self.claims(handle(.observed(Self.free, connection: 1), after: .milliseconds(100))) == 0)
         #expect(machine.wakeAt == Self.start + Self.stagger)
     }
+
+    @Test mutating func `an invited worker claims first, whatever its rank`() {
+        #expect(Self.looks(handle(.placed(rank: 7, alternate: nil))) == 0)
+        #expect(Self.looks(handle(.invited(until: Self.start + .seconds(10)))) == 1)
+        #expect(machine.phase == .watch)
+        #expect(Self.claims(handle(.observed(Self.free, connection: 1))) == 1)
+    }
+
+    @Test mutating func `an invitation ends the wait of the second rank`() {
+        _ = handle(.placed(rank: 2, alternate: nil))
+        _ = handle(.observed(Self.free, connection: 1))
+        #expect(Self.looks(handle(.invited(until: Self.start + .seconds(10)))) == 1)
+        #expect(Self.claims(handle(.observed(Self.free, connection: 1))) == 1)
+    }
+
+    @Test mutating func `an invitation that has lapsed counts no longer`() {
+        _ = handle(.invited(until: Self.start + .seconds(10)))
+        _ = handle(.placed(rank: nil, alternate: nil))
+        #expect(machine.phase == .watch)
+        #expect(Self.claims(handle(.observed(Self.free, connection: 1), after: .seconds(10))) == 0)
+        #expect(machine.phase == .idle)
+    }
 }

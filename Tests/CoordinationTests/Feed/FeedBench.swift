@@ -21,11 +21,12 @@ struct FeedBench {
     static func token(_ epoch: Int) -> Token { Token(incarnation: me, epoch: epoch) }
 
     static func record(
-        _ state: LeaseObservation.State, holder: Incarnation? = nil, epoch: Int = 4, renewals: Int = 0, ttl: Int64 = 6000
+        _ state: LeaseObservation.State, holder: Incarnation? = nil, epoch: Int = 4, renewals: Int = 0, ttl: Int64 = 6000,
+        server: String = ""
     ) -> LeaseObservation {
         LeaseObservation(
             state: state, holder: holder, epoch: epoch, renewals: renewals, ttlMilliseconds: ttl, phase: .waiting, preferred: nil,
-            lastMilliseconds: 0)
+            lastMilliseconds: 0, server: server)
     }
 
     static func granted(_ epoch: Int = 5, wait: Int64 = 0) -> AcquireReply {

@@ -164,7 +164,7 @@ import Testing
 
     @Test func `a grant that comes later than its send + H is not used`() {
         var bench = FeedStage.claiming.reached()
-        bench.expect(.acquireReplied(Bench.granted(), sentAt: at(50)), at: 4550, "too late, observe", .watch)
+        bench.expect(.acquireReplied(Bench.granted(), sentAt: at(50)), at: 4550, "too late, let go, observe", .watch)
         #expect(bench.machine.token == nil)
     }
 

@@ -36,6 +36,26 @@ func at(_ milliseconds: Int64) -> LocalTime { LocalTime(nanoseconds: 1_000_000_0
         #expect(batches.map(\.sentAt) == [at(1000)])
     }
 
+    @Test func `leases of several budget groups go into one call where there is but one server, and into one each where there are more`() {
+        let other = Keys().feed(FeedName("kraken"), group: "kraken")
+        var keeper = holding()
+        _ = keeper.hold(other, token: token(1), sentAt: at(0), now: at(5))
+        _ = keeper.connected(now: at(100), isOneServer: true)
+        let together = round(&keeper, at: 100)
+        #expect(together.map { $0.call.leases.map(\.feed) } == [[feed, other]])
+        // Nothing is sent twice while it is under way, and both are confirmed by the one reply.
+        #expect(round(&keeper, at: 1100) == [])
+        _ = keeper.replied(together[0], [.renewed, .renewed], now: at(1150))
+        #expect(keeper.deadline(of: feed.feed) == at(4600) && keeper.deadline(of: other.feed) == at(4600))
+        _ = keeper.drop(feed.feed, now: at(1160))
+        #expect(round(&keeper, at: 1160).map { $0.call.leases.map(\.feed) } == [[other]])
+        // The next server is one of several.
+        _ = keeper.connectionLost(now: at(1200))
+        _ = keeper.hold(feed, token: token(2), sentAt: at(1200), now: at(1210))
+        _ = keeper.connected(now: at(1300), isOneServer: false)
+        #expect(round(&keeper, at: 1300).map { $0.call.leases.map(\.feed) } == [[feed], [other]])
+    }
+
     @Test func `a timer that comes early is asked for again`() {
         var keeper = holding()
         #expect(keeper.woken(now: at(999), progress: healthy(at(999))) == [.wake(at(1000))])

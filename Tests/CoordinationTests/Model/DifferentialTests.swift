@@ -232,7 +232,8 @@ struct RandomCaller {
         ReleaseCall(
             feed: feed, proof: random.chance(50) ? .clean(token(record)) : .dead(worker(record)), reason: "drain",
             delayMilliseconds: wait(), connectMilliseconds: wait(), paceMilliseconds: pace(),
-            quarantineMilliseconds: random.chance(50) ? 0 : 20_000, preferred: random.chance(50) ? "b" : nil
+            quarantineMilliseconds: random.chance(50) ? 0 : 20_000, preferred: random.chance(50) ? "b" : nil,
+            first: random.chance(50) ? cursor(record) : nil
         ).arguments()
     }
 

@@ -33,6 +33,7 @@ struct PublisherFaultTests {
     private final class Owner: PublisherOwner {
         var complaints: [String] = []
         func publishFenced() { complaints.append("fenced") }
+        func publishEnded() { complaints.append("ended") }
         func publishDisordered(topMilliseconds: Int64) { complaints.append("disordered") }
         func publishPressure(isHigh: Bool) {}
         func publishOverflowed() { complaints.append("overflowed") }

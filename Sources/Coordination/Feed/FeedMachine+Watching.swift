@@ -1,0 +1,180 @@
+extension FeedMachine {
+    mutating func place(_ rank: Int?, _ alternate: String?, _ actions: inout [Action]) {
+        guard stopRequest == nil else { return }
+        let changed = rank != self.rank
+        self.rank = rank
+        self.alternate = alternate
+        switch state {
+        case .idle where isWatcher:
+            state = .watching(Watching())
+            actions.append(.observe)
+        case .watching where !isWatcher:
+            state = .idle
+        case .watching(var watching) where changed && watching.claimAt != nil:
+            // The turn among the claimants is another one.
+            watching.claimAt = nil
+            state = .watching(watching)
+            actions.append(.observe)
+        default: break
+        }
+    }
+
+    /// Whether the feed is this worker's business while it is not held.
+    var isWatcher: Bool { invitedUntil != nil || rank.map { $0 <= 2 } ?? false }
+
+    mutating func invite(_ until: LocalTime, _ actions: inout [Action]) {
+        guard stopRequest == nil else { return }
+        invitedUntil = until
+        switch state {
+        case .idle, .watching:
+            // Anew: an earlier turn among the claimants counts no longer.
+            state = .watching(Watching())
+            actions.append(.observe)
+        default: break
+        }
+    }
+
+    mutating func observe(
+        _ record: LeaseObservation?, _ connection: Int, _ server: Server?, _ now: LocalTime, _ random: inout some RandomNumberGenerator,
+        _ actions: inout [Action]
+    ) {
+        guard case .watching(var watching) = state else { return }
+        guard isWatcher else {
+            // The invitation has lapsed.
+            state = .idle
+            return
+        }
+        guard let record else {
+            watching.observation = nil
+            state = .watching(watching)
+            actions.append(.initialise)
+            return
+        }
+        if let seen = watching.observation, seen.epoch == record.epoch, seen.renewals == record.renewals, seen.connection == connection {
+            // The same pair, still under observation.
+        } else {
+            watching.observation = .init(epoch: record.epoch, renewals: record.renewals, connection: connection, since: now)
+            watching.isBackdated = false
+        }
+        state = .watching(watching)
+        guard let observation = watching.observation else { return }
+        switch record.state {
+        case .free:
+            let stagger = invitedUntil == nil ? policy.claimStagger * ((rank ?? 1) - 1) : .zero
+            let claimAt = max(watching.claimAt ?? now + stagger, trustedAt(record, server, now) ?? now)
+            guard now >= claimAt else {
+                if claimAt > watching.claimAt ?? now { watching.hasAsked = false }
+                watching.claimAt = claimAt
+                holdBack(record, server, now, &watching, &actions)
+                state = .watching(watching)
+                return
+            }
+            claim(.free, observation, delay: policy.takeoverDelay, "free", &random, &actions)
+        case .held:
+            watching.claimAt = nil
+            state = .watching(watching)
+            if let holder = record.holder, dead.contains(holder) {
+                guard trustedAt(record, server, now) == nil else {
+                    holdBack(record, server, now, &watching, &actions)
+                    state = .watching(watching)
+                    return
+                }
+                claim(.dead(holder), observation, delay: policy.takeoverDelay, "holder proved dead", &random, &actions)
+            } else if now - observation.since >= max(policy.timing.ttl, .milliseconds(record.ttlMilliseconds)) {
+                claim(.seen(renewals: record.renewals), observation, delay: policy.connectDelay, "not renewed", &random, &actions)
+            }
+        case .unknown:
+            watching.claimAt = nil
+            state = .watching(watching)
+            if policy.claimsUnknownAtOnce || now - observation.since >= policy.timing.ttl {
+                claim(.seen(renewals: record.renewals), observation, delay: policy.connectDelay, "first start", &random, &actions)
+            }
+        }
+    }
+
+    /// A record that was last acquired under another server process may be older than what that process knew: somebody may hold the feed
+    /// whom it does not name. Until T after this process was first met such a holder has either restored its record or closed; only then is
+    /// it free, or its holder's death, what it seems. nil: that time has passed, or the record is this process' own.
+    func trustedAt(_ record: LeaseObservation, _ server: Server?, _ now: LocalTime) -> LocalTime? {
+        guard let server, record.server != server.runID, record.epoch > 0, !policy.claimsUnknownAtOnce else { return nil }
+        let trusted = server.since + max(policy.timing.ttl, .milliseconds(record.ttlMilliseconds))
+        return now < trusted ? trusted : nil
+    }
+
+    func holdBack(
+        _ record: LeaseObservation, _ server: Server?, _ now: LocalTime, _ watching: inout Watching, _ actions: inout [Action]
+    ) {
+        guard !watching.isHeldBack, trustedAt(record, server, now) != nil else { return }
+        watching.isHeldBack = true
+        actions.append(.report(.claimHeldBack))
+    }
+
+    /// For simulations of a broken rule r2: the observation that has just begun counts from an earlier time.
+    package mutating func backdateObservation(to time: LocalTime) {
+        guard case .watching(var watching) = state, let since = watching.observation?.since, since > time else { return }
+        if watching.isBackdated { return }
+        watching.isBackdated = true
+        watching.observation?.since = time
+        state = .watching(watching)
+    }
+
+    mutating func claim(
+        _ mode: Acquisition.Mode, _ observation: Watching.Observation, delay: ClosedRange<Duration>, _ reason: String,
+        _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+    ) {
+        state = .claiming
+        let acquisition = Acquisition(
+            mode: mode, seenEpoch: observation.epoch, delay: draw(delay, &random), connect: draw(policy.connectDelay, &random),
+            jump: Int.random(in: 100...999, using: &random), reason: reason)
+        actions.append(.acquire(acquisition, connection: observation.connection))
+    }
+
+    mutating func watchAgain(looksAtOnce: Bool = true, _ actions: inout [Action]) {
+        if stopRequest != nil {
+            state = .finished
+            actions.append(.finished)
+        } else if isWatcher {
+            state = .watching(Watching())
+            if looksAtOnce { actions.append(.observe) }
+        } else {
+            state = .idle
+        }
+    }
+
+    mutating func acquireReplied(
+        _ reply: AcquireReply, _ sentAt: LocalTime, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+    ) {
+        guard case .claiming = state else { return }
+        switch reply {
+        case .granted(let grant):
+            let deadline = sentAt + policy.timing.selfFence
+            guard now < deadline else {
+                // Rule r4: too late to be used; others will observe it out. Nor does it count as load any longer.
+                actions.append(.report(.grantTooLate))
+                actions.append(.letGo)
+                return watchAgain(&actions)
+            }
+            let lease = Lease(token: Token(incarnation: incarnation, epoch: grant.epoch), deadline: deadline)
+            actions.append(.hold(lease.token, sentAt: sentAt))
+            actions.append(.report(.acquired(epoch: grant.epoch, mode: "acquire", waitMilliseconds: grant.waitMilliseconds)))
+            attempts = 0
+            invitedUntil = nil
+            if let stopRequest { return release(lease, stopRequest, &random, &actions) }
+            state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(grant.waitMilliseconds)))
+            timer(now, &random, &actions)
+        case .changed: watchAgain(&actions)
+        case .reserved(let milliseconds):
+            watchAgain(&actions)
+            if case .watching(var watching) = state {
+                watching.claimAt = now + .milliseconds(milliseconds)
+                state = .watching(watching)
+            }
+        case .missing:
+            actions.append(.initialise)
+            watchAgain(&actions)
+        case .epochExhausted:
+            actions.append(.report(.epochsExhausted))
+            if stopRequest != nil { watchAgain(&actions) } else { state = .idle }
+        }
+    }
+}
