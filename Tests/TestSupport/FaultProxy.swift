@@ -75,6 +75,11 @@ package final class FaultProxy: Sendable {
         try await resume()
     }
 
+    /// Connections accepted from now on go to another server; those that are open stay.
+    package func retarget(to target: RedisEndpoint.Address) async throws {
+        try await onLoop { $0.target = target }
+    }
+
     /// Connections accepted so far.
     package var acceptedCount: Int {
         get async throws { try await core.eventLoopSubmit(listener) { $0.acceptedCount } }

@@ -23,7 +23,8 @@ final class FaultProxyCore {
         }
     }
 
-    private let target: RedisEndpoint.Address
+    /// Where connections accepted from now on go.
+    var target: RedisEndpoint.Address
     private let eventLoop: any EventLoop
     private var pairs: [ObjectIdentifier: Pair] = [:]
     private var armed: (cut: FaultProxy.Cut, left: Int, direction: FaultProxy.Direction)? {

@@ -24,6 +24,7 @@ public struct ColonyConfiguration: Sendable {
     public var deployLimit: Duration = .seconds(180)
     public var placement = PlacementSettings()
     public var ringBytes = 64 << 20
+    public var spill = Spill()
     /// Directory for the worker's journal, by which a run is checked afterwards; nil: none is kept.
     public var history: String?
     /// Settings of exchanges: the defaults, and what single exchanges have instead.
@@ -64,8 +65,19 @@ public struct ColonyConfiguration: Sendable {
         /// connection then proves that nobody can acquire a lease.
         public var direct = false
         public var reconnectCap: Duration = .seconds(1)
+        /// No websocket is opened while Redis has no replica in touch.
+        public var requireReplica = false
         /// Generation of the data set that the supervisor started itself: in it nobody can hold a lease that the records do not show.
         public var embeddedGeneration: String?
+
+        public init() {}
+    }
+
+    /// Disk for packets that the ring has no room for.
+    public struct Spill: Sendable {
+        /// A directory; nil: no spill.
+        public var path: String?
+        public var maxBytes = 1 << 30
 
         public init() {}
     }
@@ -118,6 +130,8 @@ public struct ColonyConfiguration: Sendable {
         public var channelMaxlen: [String: Int] = [:]
         /// Retention by age; zero: none.
         public var retentionAge: Duration = .seconds(86_400)
+        /// Empty streams without an entry for so long are forgotten; zero: none.
+        public var retentionForget: Duration = .seconds(7 * 86_400)
         public var maxAge: Duration?
         public var roots: WebSocketConfiguration.Roots = .system
         public var proxy: WebSocketConfiguration.Proxy?
@@ -153,6 +167,16 @@ public struct ColonyConfiguration: Sendable {
         if let interval = settings.heartbeatInterval { dialect.profile.heartbeat.interval = interval }
         if let age = settings.maxAge { dialect.profile.limits.maxAge = age }
         return dialect
+    }
+
+    /// What the streams of the configured topics may grow to, by their retention by count and 500 bytes per packet (one of 200 bytes takes about
+    /// 215, one of a kilobyte about 1,095). What is subscribed later is not known here; the workers then shorten retentions as memory fills.
+    public var streamQuotaBytes: Int64 {
+        exchanges.values.reduce(0) { sum, exchange in
+            guard !exchange.topics.isEmpty else { return sum }
+            let entries = exchange.topics.reduce(exchange.controlMaxlen) { $0 + (exchange.channelMaxlen[$1.channel] ?? exchange.maxlen) }
+            return sum + Int64(entries) * 500
+        }
     }
 
     /// The budget group of a new feed: its configured budget, else the exchange's id; a shard's or branch's own name where they do not share.
@@ -212,9 +236,11 @@ public struct ColonyConfiguration: Sendable {
         feed.controlMaxlen = settings.controlMaxlen
         feed.channelMaxlen = settings.channelMaxlen
         feed.maxAge = settings.retentionAge
+        feed.forget = settings.retentionForget
         feed.firstDataWithin = settings.firstDataWithin
         feed.readyURL = settings.waitsForREST ? settings.restURL : nil
         feed.prewarm = settings.prewarm
+        feed.requiresReplica = redis.requireReplica
         feed.publish.ringBytes = ringBytes
         return feed
     }

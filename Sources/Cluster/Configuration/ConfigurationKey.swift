@@ -74,6 +74,10 @@ public struct ConfigurationKey: Sendable {
         .init("redis.reconnect_cap", "duration", default: "1s", "10ms..10s", "longest wait between attempts to reach Redis") {
             $0.redis.reconnectCap = try Value.duration($1, .milliseconds(10)...(.seconds(10)))
         },
+        .init(
+            "redis.require_replica", "true/false", default: "false", "true or false",
+            "open no websocket while Redis has no replica in touch: a failover then loses less than the rings hold"
+        ) { $0.redis.requireReplica = try Value.bool($1) },
         .init("redis.embedded_generation", "text", default: "", "set by `colony up`", "the data set that the supervisor itself created") {
             $0.redis.embeddedGeneration = $1.isEmpty ? nil : $1
         },
@@ -174,8 +178,16 @@ public struct ConfigurationKey: Sendable {
             "history", "path", default: "", "a directory",
             "each worker keeps a journal there of what it knew and did, for `colony history check`"
         ) { $0.history = $1.isEmpty ? nil : $1 },
-        .init("ring.bytes", "bytes", default: "64MB", "1MB..16GB", "memory of one feed for packets that are not yet durable") {
+        .init("ring.bytes", "bytes", default: "64MB", "1MB..16GB", "memory of all feeds of a worker process for packets not yet durable") {
             $0.ringBytes = try Value.bytes($1, (1 << 20)...(16 << 30))
+        },
+        .init(
+            "spill.path", "path", default: "none: off", "a directory", "where packets go that the ring has no room for while Redis is away"
+        ) {
+            $0.spill.path = $1
+        },
+        .init("spill.max_bytes", "bytes", default: "1GB", "1MB..1TB", "disk space of a worker process for them") {
+            $0.spill.maxBytes = try Value.bytes($1, (1 << 20)...(1 << 40))
         },
     ]
 }

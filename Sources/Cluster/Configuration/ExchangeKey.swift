@@ -88,6 +88,9 @@ public struct ExchangeKey: Sendable {
         .init("retention.max_age", "duration", default: "24h", "older entries are dropped, approximately; 0s: kept up to the count") {
             $0.retentionAge = try Value.duration($1, .zero...(.seconds(31_536_000)))
         },
+        .init("retention.forget", "duration", default: "7d", "empty streams without an entry for so long are forgotten; 0s: never") {
+            $0.retentionForget = try Value.duration($1, .zero...(.seconds(31_536_000)))
+        },
         .init("max_age", "duration", default: "the exchange's", "connections are renewed before this age") {
             $0.maxAge = try Value.duration($1, .seconds(1)...(.seconds(604_800)))
         },

@@ -24,7 +24,7 @@ enum WorkerPreflight {
         }
         defer { connection.close() }
         do {
-            let findings = Preflight.findings(try await gather(connection))
+            let findings = Preflight.findings(try await gather(connection, quotaBytes: configuration.streamQuotaBytes))
             // Without functions nothing works at all; the rest endangers data or leases, and the operator decides.
             if let fatal = findings.first(where: {
                 $0.severity == .error && (configuration.preflight == .strict || $0.check == .version)
@@ -42,7 +42,7 @@ enum WorkerPreflight {
         }
     }
 
-    private static func gather(_ connection: RedisConnection) async throws -> PreflightFacts {
+    private static func gather(_ connection: RedisConnection, quotaBytes: Int64) async throws -> PreflightFacts {
         let info = RedisServerInfo(try await connection.send(["INFO"]).string ?? "")
         var settings: [String: String] = [:]
         // A user without CONFIG is a well-chosen one: what INFO does not show is then not checked.
@@ -51,6 +51,6 @@ enum WorkerPreflight {
                 if let name = values[index].string { settings[name] = values[index + 1].string }
             }
         }
-        return PreflightFacts(info: info.fields, configuration: settings)
+        return PreflightFacts(info: info.fields, configuration: settings, quotaBytes: quotaBytes)
     }
 }

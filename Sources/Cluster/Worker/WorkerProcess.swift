@@ -72,6 +72,10 @@ public struct WorkerProcess: Sendable {
             link.start()
             return NIOLoopBound(link, eventLoop: dataLoop)
         }.get()
+        let spill = try WorkerSpill.open(configuration, logger: logger)
+        let ring = try await dataLoop.submit {
+            NIOLoopBound(RingBudget(bytes: configuration.ringBytes, spillBytes: spill?.maxBytes ?? 0), eventLoop: dataLoop)
+        }.get()
         let controlLoop = controlGroup.next()
         let control = try await controlLoop.submit { [logger] in
             let box = PlaneBox()
@@ -79,7 +83,7 @@ public struct WorkerProcess: Sendable {
                 configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorWriter: writer,
                 journal: journal, on: controlLoop, logger: logger,
                 makeFeed: { state, feed, entry in
-                    WorkerProcess.makeFeed(feed, entry, state, box.plane, link, dataLoop)
+                    WorkerProcess.makeFeed(feed, entry, state, box.plane, link, ring, spill, dataLoop)
                 },
                 onHeldChanged: { feeds in pipe.tell(feeds: feeds.map(\.text)) })
             state.onReport = { pipe.write($0) }
@@ -102,6 +106,7 @@ public struct WorkerProcess: Sendable {
         dataLoop.execute { link.value.close() }
         try? await controlGroup.shutdownGracefully()
         try? await dataGroup.shutdownGracefully()
+        await spill?.close()
         await writer.close()
         await journal?.close()
         if let failure = journal?.failure { logger.warning("The journal has a hole", metadata: ["reason": "\(failure)"]) }
@@ -148,7 +153,7 @@ public struct WorkerProcess: Sendable {
 
     private static func makeFeed(
         _ feed: FeedName, _ entry: CatalogueEntry, _ state: ControlState, _ plane: ControlPlane?, _ link: NIOLoopBound<RedisLink>,
-        _ dataLoop: any EventLoop
+        _ ring: NIOLoopBound<RingBudget>, _ spill: WorkerSpill?, _ dataLoop: any EventLoop
     ) -> FeedHandle? {
         guard let plane else { return nil }
         let configuration: FeedConfiguration
@@ -166,8 +171,9 @@ public struct WorkerProcess: Sendable {
         let runner = FeedRunnerBox(dataLoop)
         dataLoop.execute {
             let made = FeedRunner(
-                configuration: configuration, incarnation: incarnation, floor: floor, progress: progress, link: link.value, control: plane,
-                journal: journal, logger: logger)
+                configuration: configuration, incarnation: incarnation, floor: floor, progress: progress, link: link.value,
+                resources: PublishResources(ring: ring.value, disk: spill?.disk(of: feed, on: dataLoop)), control: plane, journal: journal,
+                logger: logger)
             runner.set(made)
             made.start()
         }

@@ -1,6 +1,6 @@
 public import RedisClient
 
-/// `trim`: drops what is older than the retention, on up to 200 streams of one feed.
+/// `trim`: drops what is older than the retention by age or beyond that by count, on up to 200 streams of one feed.
 public struct TrimCall: FunctionCall, Hashable {
     public static let function = "trim"
     public static let maximumStreams = 200
@@ -12,16 +12,23 @@ public struct TrimCall: FunctionCall, Hashable {
     /// Empty streams whose last id is older are unlinked and leave the registry, ms since 1970; 0: none. Streams that were opened in the
     /// epoch that is still live must not be forgotten (they would not enter the registry again before the next epoch).
     public var forgetMilliseconds: Int64
+    /// Entries each stream keeps at most, approximately, in the order of `streams`; nil: only age counts.
+    public var maximumLengths: [Int]?
 
-    public init(feed: FeedKeys, streams: [String], minimumMilliseconds: Int64, forgetMilliseconds: Int64) {
+    public init(
+        feed: FeedKeys, streams: [String], minimumMilliseconds: Int64, forgetMilliseconds: Int64, maximumLengths: [Int]? = nil
+    ) {
         self.feed = feed
         self.streams = streams
         self.minimumMilliseconds = minimumMilliseconds
         self.forgetMilliseconds = forgetMilliseconds
+        self.maximumLengths = maximumLengths
     }
 
     public var keys: [String] { [feed.streams] + streams }
-    public var values: [RedisArgument] { [RedisArgument(minimumMilliseconds), RedisArgument(forgetMilliseconds)] }
+    public var values: [RedisArgument] {
+        [RedisArgument(minimumMilliseconds), RedisArgument(forgetMilliseconds)] + (maximumLengths ?? []).map { RedisArgument($0) }
+    }
 
     public static func decode(_ reply: RedisValue) throws(CoordinationError) -> TrimReply {
         let fields = try ReplyFields(reply, of: function)
@@ -35,7 +42,7 @@ public struct TrimCall: FunctionCall, Hashable {
 }
 
 public struct TrimReply: Sendable, Hashable {
-    /// A consumer group that had not been given everything that was just removed.
+    /// A consumer group that had not been given everything that was removed, by this call or before.
     public struct LateGroup: Sendable, Hashable {
         public var stream: String
         public var group: String

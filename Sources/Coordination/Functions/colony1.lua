@@ -239,20 +239,59 @@ end
 
 local CURSOR = { 'next_sequence', 'last_ms', 'control_sequence' }
 
--- Consumer groups that may have missed what trimming took: not given everything below the new minimum.
-local function late_groups(reply, stream, min_ms)
-    local full = redis.call('XINFO', 'STREAM', stream, 'FULL', 'COUNT', '1')
-    local info = {}
-    for at = 1, #full, 2 do info[full[at]] = full[at + 1] end
-    local oldest = info.entries[1] and info.entries[1][1] or info['last-generated-id']
-    local oldest_ms, oldest_part = split(oldest)
-    for _, group in ipairs(info.groups) do
-        local facts = {}
-        for at = 1, #group, 2 do facts[group[at]] = group[at + 1] end
-        local ms, part = split(facts['last-delivered-id'])
-        if ms < min_ms and above(oldest_ms, oldest_part, ms, part) then
+-- A sequence part as epoch and S; ids that a person or Redis made have epoch 0.
+local function epoch_and_sequence(part)
+    if #part <= 12 then return 0, tonumber(part) end
+    return tonumber(string.sub(part, 1, -13)), tonumber(string.sub(part, -12))
+end
+
+-- Consumer groups that were not given everything a trimmed stream has lost. The first entry left tells by its links which entry stood
+-- before it: a group that has not come so far missed something.
+local function late_groups(reply, stream)
+    local info = redis.call('XINFO', 'STREAM', stream)
+    local facts = {}
+    for at = 1, #info, 2 do facts[info[at]] = info[at + 1] end
+    if not facts.groups or facts.groups == 0 then return end
+    local first = facts['first-entry']
+    local first_ms, first_epoch, before_ms, before_part, before_epoch, before_sequence
+    if first then
+        local part
+        first_ms, part = split(first[1])
+        first_epoch = epoch_and_sequence(part)
+        local fields = {}
+        for at = 1, #first[2], 2 do fields[first[2][at]] = first[2][at + 1] end
+        if fields.after then
+            before_ms, before_part = split(fields.after)
+        elseif fields.prev then
+            before_epoch, before_sequence = first_epoch, tonumber(fields.prev)
+        end
+    else
+        before_ms, before_part = split(facts['last-generated-id'])
+    end
+    -- XINFO GROUPS would be shorter; workers are granted XINFO STREAM alone.
+    local full, groups = redis.call('XINFO', 'STREAM', stream, 'FULL', 'COUNT', '1'), {}
+    for at = 1, #full, 2 do
+        if full[at] == 'groups' then groups = full[at + 1] end
+    end
+    for _, group in ipairs(groups) do
+        local values = {}
+        for at = 1, #group, 2 do values[group[at]] = group[at + 1] end
+        local ms, part = split(values['last-delivered-id'])
+        local epoch, sequence = epoch_and_sequence(part)
+        local late
+        if before_ms then
+            late = above(before_ms, before_part, ms, part)
+        elseif epoch == 0 then
+            -- A group that began at a time, and has read nothing yet.
+            late = ms < first_ms
+        elseif before_epoch then
+            late = epoch < before_epoch or epoch == before_epoch and sequence < before_sequence
+        else
+            late = epoch < first_epoch
+        end
+        if late then
             reply[#reply + 1] = stream
-            reply[#reply + 1] = facts.name
+            reply[#reply + 1] = values.name
         end
     end
 end
@@ -546,6 +585,8 @@ local function publish(keys, args)
     -- The first packet of a stream in this epoch must lie above whatever the stream has seen, and tells readers what that was.
     local after, registry, highest = nil, nil, nil
     local key_at = { ['0'] = 2 }
+    -- Trimming behind a stream's last packet leaves what trimming behind each would: where streams get several, the others are spared it.
+    local last_at = (last - start) / 5 >= 2 * (count - 3) and {} or nil
     for at = start, last, 5 do
         local stream = key_at[args[at]]
         if not stream then
@@ -555,6 +596,7 @@ local function publish(keys, args)
             end
             key_at[args[at]] = stream
         end
+        if last_at then last_at[stream] = at end
         if args[at + 3] == '0' and stream ~= 2 then
             local top = top_of(keys[stream])
             if top then
@@ -579,14 +621,23 @@ local function publish(keys, args)
     local control_at, stored_at, refused = nil, nil, nil
     for at = start, last, 5 do
         local stream, added = key_at[args[at]], nil
-        local length = stream == 2 and args[3] or args[stream]
         local opened = after and after[at]
-        if opened then
-            added = append('XADD', keys[stream], 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data',
-                args[at + 4], 'after', opened)
+        if last_at and last_at[stream] ~= at then
+            if opened then
+                added = append('XADD', keys[stream], args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data', args[at + 4],
+                    'after', opened)
+            else
+                added = append('XADD', keys[stream], args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data', args[at + 4])
+            end
         else
-            added = append('XADD', keys[stream], 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3], 'data',
-                args[at + 4])
+            local length = stream == 2 and args[3] or args[stream]
+            if opened then
+                added = append('XADD', keys[stream], 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3],
+                    'data', args[at + 4], 'after', opened)
+            else
+                added = append('XADD', keys[stream], 'MAXLEN', '~', length, args[at + 1], 'time', args[at + 2], 'prev', args[at + 3],
+                    'data', args[at + 4])
+            end
         end
         if type(added) ~= 'string' then
             -- Only possible when somebody wrote to this stream by hand within the epoch (or an id in the middle is none).
@@ -783,16 +834,22 @@ local function resume(keys, args)
     return { '1', 'NEW', text(new_epoch), text(ms), text(now) }
 end
 
--- trim: retention by age, on up to 200 streams of one feed.
+-- trim: retention by age and count, on up to 200 streams of one feed.
 -- KEYS  N stream ...
--- ARGV  min_ms (entries below go), forget_ms (empty streams whose last id is below are unlinked and leave N)
--- 1 removed forgotten [stream group] ...    entries and streams gone; consumer groups that had not been given all that went
+-- ARGV  min_ms (entries below go), forget_ms (empty streams whose last id is below are unlinked and leave N), then nothing, or maxlen per
+--       stream
+-- 1 removed forgotten [stream group] ...    entries and streams gone; consumer groups that had not been given all that went, now or before
 -- Keeps: a stream is forgotten only when empty and old; ids never go back while it exists. A repeat finds nothing more to do.
 local function trim(keys, args)
     local min_ms, forget_ms = number(args[1], 'min_ms'), number(args[2], 'forget_ms')
     if #keys - 1 > MAX_TRIMMED_STREAMS then
         error({ err = 'BADARG trim takes at most ' .. MAX_TRIMMED_STREAMS .. ' streams, not ' .. (#keys - 1) })
     end
+    if #args > 2 and #args ~= #keys + 1 then
+        error({ err = 'BADARG trim takes one maxlen per stream or none, not ' .. (#args - 2) .. ' for ' .. (#keys - 1) .. ' streams' })
+    end
+    local maxlens = {}
+    for at = 3, #args do maxlens[at - 1] = number(args[at], 'maxlen') end
     local removed, forgotten = 0, 0
     local reply = { '1', '0', '0' }
     for at = 2, #keys do
@@ -800,11 +857,14 @@ local function trim(keys, args)
         if redis.call('EXISTS', stream) == 1 then
             local length = redis.call('XLEN', stream)
             local gone = 0
-            if length > 0 then
-                gone = redis.call('XTRIM', stream, 'MINID', length < SHORT_STREAM and '=' or '~', text(min_ms) .. '-0')
-                removed = removed + gone
+            if maxlens[at] and length > maxlens[at] then
+                gone = redis.call('XTRIM', stream, 'MAXLEN', length < SHORT_STREAM and '=' or '~', text(maxlens[at]))
             end
-            if gone > 0 then late_groups(reply, stream, min_ms) end
+            if length > gone then
+                gone = gone + redis.call('XTRIM', stream, 'MINID', length < SHORT_STREAM and '=' or '~', text(min_ms) .. '-0')
+            end
+            removed = removed + gone
+            late_groups(reply, stream)
             -- Workers may lack the right to UNLINK: then the empty stream stays, and stays registered.
             if length == gone and top_of(stream).ms < forget_ms and redis.pcall('UNLINK', stream) == 1 then
                 redis.call('HDEL', keys[1], stream)

@@ -4,10 +4,17 @@ extension FunctionModel {
     mutating func trim(_ call: Arguments) throws(RedisError) -> RedisValue {
         let (minimum, forget) = (try call.number(0), try call.number(1))
         guard call.keys.count <= 201 else { throw Self.error("BADARG trim takes at most 200 streams, not \(call.keys.count - 1)") }
+        guard call.values.count <= 2 || call.values.count == call.keys.count + 1 else {
+            throw Self.error(
+                "BADARG trim takes one maxlen per stream or none, not \(call.values.count - 2) for \(call.keys.count - 1) streams")
+        }
+        var maxlens: [Int64] = []
+        for at in call.values.indices.dropFirst(2) { maxlens.append(try call.number(at)) }
         var removed = 0
         var forgotten = 0
-        for stream in call.keys.dropFirst() {
+        for (at, stream) in call.keys.dropFirst().enumerated() {
             guard streams[stream] != nil else { continue }
+            if at < maxlens.count { removed += streams[stream]?.trim(toLength: Int(max(0, maxlens[at]))) ?? 0 }
             removed += streams[stream]?.trim(below: StreamID(milliseconds: UInt64(max(0, minimum)), sequence: 0)) ?? 0
             if let left = streams[stream], left.entries.isEmpty, Int64(left.lastGeneratedID.milliseconds) < forget {
                 streams[stream] = nil

@@ -80,6 +80,13 @@ package struct StreamModel: Sendable, Equatable {
         return count
     }
 
+    /// Drops the oldest entries beyond so many; returns how many.
+    package mutating func trim(toLength length: Int) -> Int {
+        let count = max(0, entries.count - length)
+        entries.removeFirst(count)
+        return count
+    }
+
     /// Up to `count` entries above the id.
     package func read(after id: StreamID, count: Int) -> ArraySlice<Entry> {
         var low = 0

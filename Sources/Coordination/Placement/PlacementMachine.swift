@@ -73,6 +73,8 @@ public struct PlacementMachine: Sendable {
     private var readCatalogueVersion: Int?
     private var wantedCatalogueVersion: Int?
     private var readAt: LocalTime?
+    /// A read that failed is not repeated at once, however short the settle time.
+    private var notReadBefore = LocalTime(nanoseconds: .min)
     private var isReading = false
     private var isReadingCatalogue = false
     var stableSince: LocalTime?
@@ -112,9 +114,10 @@ public struct PlacementMachine: Sendable {
         return finish(now: now)
     }
 
-    /// Reading the members failed; it is tried again after the settle time.
+    /// Reading the members failed; it is tried again after the settle time, at the earliest after a second.
     public mutating func membersNotRead(now: LocalTime) -> [Action] {
         isReading = false
+        notReadBefore = now + .seconds(1)
         return finish(now: now)
     }
 
@@ -334,6 +337,6 @@ public struct PlacementMachine: Sendable {
     private var nextRead: LocalTime? {
         guard let wantedVersion else { return nil }
         guard let readAt else { return LocalTime(nanoseconds: .min) }
-        return readAt + (wantedVersion != readVersion ? settings.settle : settings.loadRefresh(members: members.count))
+        return max(notReadBefore, readAt + (wantedVersion != readVersion ? settings.settle : settings.loadRefresh(members: members.count)))
     }
 }

@@ -25,9 +25,13 @@ public struct FeedConfiguration: Sendable {
     public var controlMaxlen = 10_000
     /// Retention by age, of all streams; zero: none.
     public var maxAge: Duration = .seconds(86_400)
+    /// Empty streams without an entry for so long are forgotten; zero: none are.
+    public var forget: Duration = .seconds(7 * 86_400)
     /// By channel, instead of `dataMaxlen`.
     public var channelMaxlen: [String: Int] = [:]
     public var publish = PublishMachine.Limits()
+    /// No websocket is opened while Redis has no replica in touch.
+    public var requiresReplica = false
     /// Time from the upgrade to the first data of any stream when something is subscribed.
     public var firstDataWithin: Duration = .seconds(60)
     /// Subscriptions wait until a GET of this URL is answered with success; nil: for the websocket alone.

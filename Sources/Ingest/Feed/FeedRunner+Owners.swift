@@ -6,6 +6,11 @@ package import WebSocketClient
 extension FeedRunner: RedisLinkUser {
     package func linkUp() { handle(.linkUp) }
     package func linkLost() {}
+
+    /// Not at the next turn: memory is nearly full now.
+    package func retentionScaled(by factor: Double) {
+        if factor < 1 { trim(.now()) }
+    }
 }
 
 extension FeedRunner: PublisherOwner {

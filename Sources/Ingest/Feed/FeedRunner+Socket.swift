@@ -11,6 +11,9 @@ extension FeedRunner {
         generation += 1
         note(.dial, [("socket", .number(Int64(generation)))])
         control.socketOpening(configuration.feed)
+        if configuration.requiresReplica, link.facts.replicas == 0 {
+            return dialFailed("redis.require_replica is set and no replica of Redis is in touch", retryAfter: nil)
+        }
         urlTopics = subscriptions.connectionTopics
         if let warm = takeWarm() { return open(url: warm.url, pingInterval: warm.pingInterval, over: warm.attempt) }
         switch configuration.dialect.connection(topics: urlTopics, random: random.next()) {

@@ -20,6 +20,7 @@ package final class FeedRunner {
     var random = SystemRandomNumberGenerator()
     var machine: FeedMachine
     var publisher: Publisher!
+    var retention: RetentionKeeper!
     var subscriptions: SubscriptionMachine
     var keepAlive: KeepAlive?
     // The connection, and the one that is being closed.
@@ -62,7 +63,7 @@ package final class FeedRunner {
 
     package init(
         configuration: FeedConfiguration, incarnation: Incarnation, floor: Int, progress: FeedProgress, link: RedisLink,
-        control: any FeedControl, journal: WorkerJournal? = nil, logger: Logger
+        resources: PublishResources? = nil, control: any FeedControl, journal: WorkerJournal? = nil, logger: Logger
     ) {
         self.journal = journal
         self.configuration = configuration
@@ -85,8 +86,11 @@ package final class FeedRunner {
             topic.map { channelMaxlen[$0.channel] ?? maxlen } ?? controlMaxlen
         }
         self.publisher = Publisher(
-            keys: configuration.keys, table: table, limits: configuration.publish, link: link, owner: self, journal: journal, logger: logger
-        )
+            keys: configuration.keys, table: table, limits: configuration.publish, link: link, resources: resources, owner: self,
+            journal: journal, logger: logger)
+        self.retention = RetentionKeeper(
+            keys: configuration.keys, rules: .init(maxAge: configuration.maxAge, forget: configuration.forget), publisher: publisher,
+            link: link, logger: logger)
     }
 
     package func start() {

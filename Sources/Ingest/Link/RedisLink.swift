@@ -1,4 +1,4 @@
-import Coordination
+package import Coordination
 package import Logging
 package import NIOCore
 package import RedisClient
@@ -7,6 +7,18 @@ package import RedisClient
 package protocol RedisLinkUser: AnyObject {
     func linkUp()
     func linkLost()
+    /// Whether the server has replicas: what is acknowledged is then durable when one has confirmed it.
+    func replicasChanged(isReplicated: Bool)
+    /// A replica has everything that was acknowledged up to this time.
+    func replicaConfirmed(upTo time: LocalTime)
+    /// All retentions by count are to be multiplied with this, because the server's memory is full or has room again.
+    func retentionScaled(by factor: Double)
+}
+
+extension RedisLinkUser {
+    package func replicasChanged(isReplicated: Bool) {}
+    package func replicaConfirmed(upTo time: LocalTime) {}
+    package func retentionScaled(by factor: Double) {}
 }
 
 /// The data connection of one event loop to Redis, kept open: all feeds of the loop share it, and their calls are executed in the order in
@@ -27,6 +39,14 @@ package final class RedisLink {
     private var isLoadingLibrary = false
     /// Run id of the server at the other end; empty before the first connection.
     package private(set) var serverRunID = ""
+    /// As of the last look, at most a second ago while the link is up.
+    package private(set) var facts = ServerFacts()
+    private var governor = MemoryGovernor()
+    private var watch: RepeatedTask?
+    private let probe: ReplicaProbe
+    /// A replica was in touch at this time; local.
+    private var replicatedAt: LocalTime?
+    private var isReplicated = false
 
     package init(
         endpoint: RedisEndpoint, name: String, reconnectCap: Duration, on eventLoop: any EventLoop, journal: WorkerJournal? = nil,
@@ -38,6 +58,7 @@ package final class RedisLink {
         self.reconnectCap = reconnectCap
         self.eventLoop = eventLoop
         self.logger = logger
+        self.probe = ReplicaProbe(endpoint: endpoint, name: "\(name):durable", on: eventLoop, logger: logger)
     }
 
     package var isUp: Bool { connection != nil }
@@ -45,10 +66,14 @@ package final class RedisLink {
     package func start() {
         eventLoop.preconditionInEventLoop()
         connect()
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        watch = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in loopBound.value.look() }
     }
 
     package func add(_ user: any RedisLinkUser) {
         users[ObjectIdentifier(user)] = user
+        user.replicasChanged(isReplicated: isReplicated)
+        if governor.factor != 1 { user.retentionScaled(by: governor.factor) }
         if isUp { user.linkUp() }
     }
 
@@ -56,6 +81,8 @@ package final class RedisLink {
 
     package func close() {
         isClosed = true
+        watch?.cancel()
+        probe.close()
         connection?.close()
     }
 
@@ -136,6 +163,51 @@ package final class RedisLink {
         journal?.add(.link, [("which", .text("data")), ("up", .flag(true))])
         logger.debug("Data connection up", metadata: ["redis": "\(endpoint)"])
         for user in users.values { user.linkUp() }
+    }
+
+    // MARK: The server's state
+
+    /// Reads what the server tells of its memory and its replicas, and asks these for their confirmation.
+    private func look() {
+        let written = write(["INFO", "memory", "replication"], timeout: .seconds(5)) { [self] result in
+            switch result {
+            case .success(let value): looked(ServerFacts(RedisServerInfo(value.string ?? "")))
+            case .failure(let error): logger.debug("Server's state not read", error: error, metadata: ["redis": "\(endpoint)"])
+            }
+        }
+        if written { flush() }
+    }
+
+    private func looked(_ fresh: ServerFacts) {
+        facts = fresh
+        let now = LocalTime.now()
+        if fresh.replicas > 0 { replicatedAt = now }
+        // A replica that went away may still be promoted: for as long as anything is kept for it, it counts.
+        let replicated = replicatedAt.map { now - $0 < .seconds(10) } ?? false
+        if replicated != isReplicated {
+            isReplicated = replicated
+            logger.info("Replicas", metadata: ["redis": "\(endpoint)", "replicas": "\(fresh.replicas)"])
+            for user in users.values { user.replicasChanged(isReplicated: replicated) }
+        }
+        if fresh.replicas > 0 {
+            probe.ask(serverRunID: serverRunID) { [self] confirmed in
+                guard let confirmed else { return }
+                for user in users.values { user.replicaConfirmed(upTo: confirmed) }
+            }
+        }
+        let before = governor.factor
+        if governor.read(usedBytes: fresh.usedBytes, limitBytes: fresh.limitBytes) {
+            let metadata: Logger.Metadata = [
+                "redis": "\(endpoint)", "memory.used": "\(fresh.usedBytes)", "memory.limit": "\(fresh.limitBytes)",
+                "retention.factor": "\(governor.factor)",
+            ]
+            if before == 1 {
+                logger.warning("Redis' memory is nearly full; all retentions are being shortened", metadata: metadata)
+            } else if governor.factor == 1 {
+                logger.notice("Redis has room again; retentions are as configured", metadata: metadata)
+            }
+            for user in users.values { user.retentionScaled(by: governor.factor) }
+        }
     }
 
     private func failed(_ error: RedisError) {

@@ -113,14 +113,18 @@ enum PacketEncoding {
     }
 
     /// The packets of an encoded body, for those rare moments when they must be numbered anew.
-    static func packets(in body: ByteBuffer) -> [(stream: Int, time: Int64, milliseconds: Int64, payload: ByteBuffer)] {
+    static func packets(in body: ByteBuffer) -> [(stream: Int, time: Int64, milliseconds: Int64, previous: Int, payload: ByteBuffer)] {
         var body = body
-        var packets: [(stream: Int, time: Int64, milliseconds: Int64, payload: ByteBuffer)] = []
-        while let stream = readBulk(&body), let id = readBulk(&body), let time = readBulk(&body), readBulk(&body) != nil,
-            let data = readBulk(&body)
+        var packets: [(stream: Int, time: Int64, milliseconds: Int64, previous: Int, payload: ByteBuffer)] = []
+        while let stream = readBulk(&body), let id = readBulk(&body), let time = readBulk(&body),
+            let previous = readBulk(&body), let data = readBulk(&body)
         {
             let milliseconds = Int64(String(buffer: id).prefix { $0 != "-" }) ?? 0
-            packets.append((Int(String(buffer: stream)) ?? 0, Int64(String(buffer: time)) ?? 0, milliseconds, data))
+            packets.append(
+                (
+                    Int(String(buffer: stream)) ?? 0, Int64(String(buffer: time)) ?? 0, milliseconds, Int(String(buffer: previous)) ?? 0,
+                    data
+                ))
         }
         return packets
     }

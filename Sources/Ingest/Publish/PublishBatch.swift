@@ -21,6 +21,11 @@ package struct PublishBatch {
     package internal(set) var acknowledgedAt: Int64 = 0
     /// Bytes of all batches of the feed up to and with this one.
     var endOffset = 0
+    /// Grows from batch to batch of a feed, over epochs too.
+    var number: UInt64 = 0
+    /// Where a copy lies on disk, or is being written to.
+    var place: SpillPlace?
+    var isBeingWritten = false
 
     init(first: Int, body: ByteBuffer) {
         self.first = first
@@ -38,4 +43,6 @@ package struct LostRange: Equatable, Sendable {
     package internal(set) var milliseconds: Int64
     package internal(set) var reason: String
     var endOffset = 0
+    /// That of the last batch that was in its place.
+    var number: UInt64 = 0
 }

@@ -19,10 +19,14 @@ public struct PublishMachine {
         public var maxBytes = 256 << 10
         public var inFlightBatches = 8
         public var inFlightBytes = 1 << 20
-        /// Memory for packets that are not yet durable.
+        /// Memory for packets that are not yet durable, of all feeds of a worker together.
         public var ringBytes = 64 << 20
-        /// How long acknowledged packets are kept for a server that may lose them.
+        /// How long acknowledged packets are kept for a server that may lose what it has not yet written to its disk.
         public var durableAfter: Duration = .seconds(2)
+        /// How long they are kept for a replica that does not confirm them.
+        public var replicatedWithin: Duration = .seconds(10)
+        /// Bytes on disk for packets that do not fit the ring, of all feeds of a worker together; 0: no spill.
+        public var spillBytes = 0
 
         public init() {}
     }
@@ -40,65 +44,27 @@ public struct PublishMachine {
         case disordered(topMilliseconds: Int64)
     }
 
-    enum Entry {
-        case packets(PublishBatch)
-        case lost(LostRange)
-
-        var first: Int {
-            switch self {
-            case .packets(let batch): batch.first
-            case .lost(let range): range.first
-            }
-        }
-
-        var last: Int {
-            switch self {
-            case .packets(let batch): batch.last
-            case .lost(let range): range.last
-            }
-        }
-
-        var firstMilliseconds: Int64 {
-            switch self {
-            case .packets(let batch): batch.firstMilliseconds
-            case .lost(let range): range.milliseconds
-            }
-        }
-
-        var endOffset: Int {
-            switch self {
-            case .packets(let batch): batch.endOffset
-            case .lost(let range): range.endOffset
-            }
-        }
-
-        var bytes: Int {
-            switch self {
-            case .packets(let batch): batch.bytes
-            case .lost: 0
-            }
-        }
-
-        var memory: Int {
-            switch self {
-            case .packets(let batch): batch.body.storageCapacity
-            case .lost: 0
-            }
-        }
-    }
-
     /// What has happened so far, for status and metrics.
     package struct Counters: Sendable {
         package var packets = 0
         package var bytes = 0
         package var batches = 0
+        /// Received and never stored, for whatever reason.
         package var droppedPackets = 0
         package var droppedBytes = 0
+        /// Of these: because ring and spill were full.
+        package var overflowedPackets = 0
+        /// Written to disk, ever.
+        package var spilledPackets = 0
+        package var spilledBytes = 0
+        /// On disk when their token ended, or unreadable there.
+        package var spillDiscardedPackets = 0
+        package var spillFailures = 0
         package var resentBatches = 0
     }
 
     package let limits: Limits
-    package private(set) var counters = Counters()
+    package internal(set) var counters = Counters()
     /// Under which packets are numbered; nil: nothing is published.
     package private(set) var token: Token? {
         didSet { epoch = token?.epoch ?? 0 }
@@ -110,32 +76,55 @@ public struct PublishMachine {
     /// Highest id time given out: the floor of the next one, over epochs too.
     package private(set) var lastMilliseconds: Int64 = 0
     /// Oldest first: acknowledged and kept for a while, then in flight, then waiting.
-    private var entries: Deque<Entry> = []
-    private var acknowledged = 0
+    var entries: Deque<PublishEntry> = []
+    var acknowledged = 0
     /// Everything below is stored, as far as Redis has said; it may lie within a batch that is not stored as a whole.
     private var cursor = 1
-    private var inFlight = 0
+    var inFlight = 0
     private var inFlightBytes = 0
-    private var memory = 0
+    /// Bytes of memory of all entries; and of those that are being written to disk.
+    var memory = 0
+    var beingWritten = 0
+    /// What this feed may take of the ring; the worker's other feeds use the rest.
+    package var ringAllowance: Int
+    // The spill; nil: none.
+    var spill: SpillPlan?
+    var spillActions: Deque<SpillAction> = []
+    /// Entries that lie on disk only, their bytes, and how many of these are being read.
+    var spilledEntries = 0
+    var spilledBytes = 0
+    var beingRead = 0
+    /// The disk failed: nothing is written before this time.
+    var spillRetryAt: Int64 = 0
+    // The server: does a replica stand behind it, and up to when has it confirmed?
+    package var isReplicated = false
+    private var confirmedAt: Int64 = 0
     /// Bytes of all batches ever sealed.
     private var sealedBytes = 0
-    private var lostInFlight = false
-    private var open: PublishBatch?
+    var lostInFlight = false
+    private(set) var open: PublishBatch?
     private var openStreams = 0
     /// What the open batch may still take.
     private var roomPackets = 0
     private var roomBytes = 0
     private var stamp = PacketStamp()
-    private var batchNumber: UInt64 = 0
+    private(set) var batchNumber: UInt64 = 0
     private var typicalBytes = 2048
     /// Replies to what was sent under an older generation mean nothing any more.
     package private(set) var generation = 0
-    private var isLinkUp = false
+    private(set) var isLinkUp = false
     /// Nothing is sent while the feed's record is being restored.
     package var isHeld = false
     private var retryAt: Int64 = 0
 
-    package init(limits: Limits = Limits()) { self.limits = limits }
+    package init(limits: Limits = Limits()) {
+        var limits = limits
+        // A ring of a few batches could only drop whole ones.
+        limits.maxBytes = min(limits.maxBytes, max(4 << 10, limits.ringBytes / 16))
+        self.limits = limits
+        ringAllowance = limits.ringBytes
+        if limits.spillBytes > 0 { spill = SpillPlan(maxBytes: limits.spillBytes) }
+    }
 
     // MARK: State for others
 
@@ -158,6 +147,9 @@ public struct PublishMachine {
     package var firstUnstored: Int {
         max(cursor, acknowledged < entries.count ? entries[acknowledged].first : open?.first ?? nextSequence)
     }
+
+    /// Bytes that are not stored yet and wait in memory.
+    package var unstoredMemoryBytes: Int { max(0, unstoredBytes - spilledBytes) }
 
     /// Bytes of memory held for packets that are not yet durable.
     package var memoryBytes: Int { memory + (open?.body.storageCapacity ?? 0) }
@@ -187,10 +179,9 @@ public struct PublishMachine {
     @discardableResult
     package mutating func drop() -> Int {
         var unstored = open?.count ?? 0
-        for index in entries.indices.dropFirst(acknowledged) {
-            if case .packets(let batch) = entries[index] { unstored += batch.count }
-        }
+        for entry in entries.dropFirst(acknowledged) { unstored += entry.packets }
         counters.droppedPackets += unstored
+        discardSpill()
         entries.removeAll()
         acknowledged = 0
         forgetFlight()
@@ -252,6 +243,7 @@ public struct PublishMachine {
     private mutating func seal(_ now: Int64) {
         guard var batch = open else { return }
         open = nil
+        batch.number = batchNumber
         sealedBytes += batch.bytes
         batch.endOffset = sealedBytes
         // The next batch will probably be as large as this one: a little more room saves growing it copy by copy.
@@ -259,7 +251,7 @@ public struct PublishMachine {
         entries.append(.packets(batch))
         memory += batch.body.storageCapacity
         forgetDurable(now)
-        if memory > limits.ringBytes { overflow() }
+        keepWithinAllowance(now)
     }
 
     // MARK: Sending
@@ -285,6 +277,8 @@ public struct PublishMachine {
             inFlightBytes += batch.bytes
             counters.batches &+= 1
             return .publish(batch)
+        // It is being read, or will be with the next turn.
+        case .spilled: return nil
         case .lost(let range):
             // What follows may only be sent once the cursor has passed the range.
             guard inFlight == 0 else { return nil }
@@ -373,13 +367,16 @@ public struct PublishMachine {
         cursor = next
         store(below: next, now)
         let index = acknowledged
+        // What the server lost becomes durable a second time.
+        for index in entries.indices.dropFirst(index) { entries[index].acknowledgedAt = 0 }
         let available = index < entries.endIndex ? entries[index].first : open?.first ?? nextSequence
         if available > next {
             let milliseconds = index < entries.endIndex ? entries[index].firstMilliseconds : open?.firstMilliseconds ?? lastMilliseconds
-            entries.insert(
-                .lost(
-                    LostRange(first: next, last: available - 1, milliseconds: milliseconds, reason: "no longer held after Redis lost it")),
-                at: index)
+            var range = LostRange(
+                first: next, last: available - 1, milliseconds: milliseconds, reason: "no longer held after Redis lost it")
+            range.number = index > 0 ? entries[index - 1].number : 0
+            range.endOffset = index > 0 ? entries[index - 1].endOffset : entries.first.map { $0.endOffset - $0.bytes } ?? sealedBytes
+            entries.insert(.lost(range), at: index)
             counters.droppedPackets += available - next
         } else if index < entries.endIndex, case .lost(var range) = entries[index], range.first < next {
             range.first = next
@@ -391,56 +388,44 @@ public struct PublishMachine {
     package mutating func renumber(_ token: Token, from next: Int, lastMilliseconds floor: Int64, now: Int64, table: inout StreamTable) {
         rewind(to: next, now: now)
         seal(now)
-        let old = Array(entries.dropFirst(acknowledged))
-        entries.removeAll()
-        memory = 0
-        acknowledged = 0
+        while acknowledged > 0 { forgetFirst() }
         forgetFlight()
+        let renumbering = Renumbering(epoch: token.epoch, shift: next - 1, floor: floor)
+        for index in entries.indices {
+            memory -= entries[index].memory
+            switch entries[index] {
+            case .packets(var batch):
+                // The copy on disk has the old numbers, and the new ones can be made of them at any time.
+                giveUpPlace(of: &batch)
+                entries[index] = .packets(renumbering.apply(to: batch))
+            case .spilled(let batch): entries[index] = .spilled(renumbering.apply(to: batch))
+            case .lost(let range): entries[index] = .lost(renumbering.apply(to: range))
+            }
+            memory += entries[index].memory
+        }
         self.token = token
-        nextSequence = 1
+        nextSequence = max(1, nextSequence - renumbering.shift)
         cursor = 1
         lastMilliseconds = max(lastMilliseconds, floor)
-        table.beginEpoch()
-        for entry in old {
-            guard case .packets(let batch) = entry else {
-                // A hole keeps its length, so that (old epoch, next + k) is (new epoch, 1 + k) throughout.
-                seal(now)
-                let count = entry.last - entry.first + 1
-                guard case .lost(var range) = entry else { continue }
-                range.first = nextSequence
-                range.last = nextSequence + count - 1
-                range.milliseconds = max(range.milliseconds, floor)
-                nextSequence += count
-                entries.append(.lost(range))
-                continue
-            }
-            for (offset, packet) in PacketEncoding.packets(in: batch.body).enumerated() where batch.first + offset >= next {
-                let slot = packet.stream == 0 ? 0 : batch.streams[packet.stream - 1]
-                let sequence = nextSequence
-                nextSequence += 1
-                let milliseconds = max(packet.milliseconds, floor)
-                stamp.set(milliseconds: milliseconds, epoch: epoch, time: packet.time)
-                packet.payload.withUnsafeReadableBytes { payload in
-                    add(slot: slot, payload: payload, milliseconds: milliseconds, sequence: sequence, now: now, table: &table)
-                }
-            }
-        }
-        lastMilliseconds = max(lastMilliseconds, floor)
+        table.renumber(shift: renumbering.shift)
         isHeld = false
     }
 
-    // MARK: Keeping
+    // MARK: Durability
+
+    /// A replica has everything that was acknowledged up to this local time.
+    package mutating func replicaConfirmed(upTo time: Int64, now: Int64) {
+        confirmedAt = max(confirmedAt, time)
+        forgetDurable(now)
+    }
 
     private mutating func store(below next: Int, _ now: Int64) {
         cursor = max(cursor, next)
         while acknowledged < entries.count, entries[acknowledged].last < next {
-            if case .packets(var batch) = entries[acknowledged] {
-                if batch.acknowledgedAt == 0 { batch.acknowledgedAt = now }
-                if inFlight > 0 {
-                    inFlight -= 1
-                    inFlightBytes -= batch.bytes
-                }
-                entries[acknowledged] = .packets(batch)
+            if entries[acknowledged].acknowledgedAt == 0 { entries[acknowledged].acknowledgedAt = now }
+            if inFlight > 0 {
+                inFlight -= 1
+                inFlightBytes -= entries[acknowledged].bytes
             }
             acknowledged += 1
         }
@@ -454,42 +439,14 @@ public struct PublishMachine {
         lostInFlight = false
     }
 
-    /// Drops what is old enough to be on the server's disk, and what is acknowledged when memory is short.
+    /// Drops what the server cannot lose any more, and what is acknowledged when memory is short.
     private mutating func forgetDurable(_ now: Int64) {
-        while acknowledged > 0, let first = entries.first {
-            if case .packets(let batch) = first, memory <= limits.ringBytes,
-                now - batch.acknowledgedAt < limits.durableAfter.wholeNanoseconds
-            {
-                break
-            }
-            memory -= first.memory
-            entries.removeFirst()
-            acknowledged -= 1
-        }
+        while acknowledged > 0, memory > ringAllowance || isDurable(entries[0].acknowledgedAt, now) { forgetFirst() }
     }
 
-    /// Memory is full of packets that are stored nowhere: the oldest that are not in flight give way, and their range is remembered.
-    private mutating func overflow() {
-        while memory > limits.ringBytes {
-            let index = acknowledged + inFlight
-            guard
-                let victim = entries[index...].firstIndex(where: {
-                    if case .packets = $0 { true } else { false }
-                }), victim < entries.count - 1, case .packets(let batch) = entries[victim]
-            else { return }
-            memory -= entries[victim].memory
-            counters.droppedPackets += batch.count
-            counters.droppedBytes += batch.bytes
-            let next = entries[victim + 1].firstMilliseconds
-            var range = LostRange(first: batch.first, last: batch.last, milliseconds: next, reason: "buffer full while Redis was away")
-            range.endOffset = batch.endOffset
-            if victim > index, case .lost(let before) = entries[victim - 1] {
-                range.first = before.first
-                entries.remove(at: victim)
-                entries[victim - 1] = .lost(range)
-            } else {
-                entries[victim] = .lost(range)
-            }
-        }
+    private func isDurable(_ acknowledgedAt: Int64, _ now: Int64) -> Bool {
+        let age = now - acknowledgedAt
+        guard isReplicated else { return age >= limits.durableAfter.wholeNanoseconds }
+        return acknowledgedAt <= confirmedAt || age >= limits.replicatedWithin.wholeNanoseconds
     }
 }

@@ -10,8 +10,20 @@ package protocol PublisherOwner: AnyObject {
     func publishDisordered(topMilliseconds: Int64)
     /// Redis takes packets more slowly than they come (true), or has caught up (false): the socket is to be read accordingly.
     func publishPressure(isHigh: Bool)
-    /// The buffer is full while Redis is away: the oldest packets are being dropped.
+    /// The buffer is full while Redis is away or refuses: the oldest packets are being dropped.
     func publishOverflowed()
+}
+
+/// What the feeds of a worker share.
+package struct PublishResources {
+    package var ring: RingBudget
+    /// Nil: nothing is spilled.
+    package var disk: SpillDisk?
+
+    package init(ring: RingBudget, disk: SpillDisk? = nil) {
+        self.ring = ring
+        self.disk = disk
+    }
 }
 
 /// Carries out what `PublishMachine` decides, on the feed's event loop.
@@ -24,12 +36,19 @@ package final class Publisher: RedisLinkUser {
     private let logger: Logger
     private let journal: WorkerJournal?
     private weak var owner: (any PublisherOwner)?
+    private let ring: RingBudget
+    private let disk: SpillDisk?
+    /// What the ring's budget knows of.
+    private var notedBytes = 0
+    private var notedSpill = 0
     private let allocator = ByteBufferAllocator()
     /// Calls that must stand behind everything received so far.
     private var barriers: [() -> Void] = []
     private var wake: Scheduled<Void>?
     private var wakeAt: Int64 = .max
     private var refusedSince: Int64 = 0
+    /// The server answers, and does nothing (out of memory, busy, read-only, ...).
+    package var isRefused: Bool { refusedSince != 0 }
     /// Longer than any self-fence: a publish that is not answered for so long is not waited for.
     private let replyTimeout: Duration = .seconds(10)
     /// Local time of the oldest unanswered publish, nanoseconds; 0: none. Read by the progress gate of the lease.
@@ -37,22 +56,35 @@ package final class Publisher: RedisLinkUser {
     private var unanswered = 0
 
     package init(
-        keys: FeedKeys, table: StreamTable, limits: PublishMachine.Limits, link: RedisLink, owner: any PublisherOwner,
-        journal: WorkerJournal? = nil, logger: Logger
+        keys: FeedKeys, table: StreamTable, limits: PublishMachine.Limits, link: RedisLink, resources: PublishResources? = nil,
+        owner: any PublisherOwner, journal: WorkerJournal? = nil, logger: Logger
     ) {
         self.journal = journal
         self.keys = keys
         self.table = table
+        self.ring = resources?.ring ?? RingBudget(bytes: limits.ringBytes)
+        self.disk = resources?.disk
+        var limits = limits
+        limits.ringBytes = ring.bytes
+        limits.spillBytes = disk == nil ? 0 : ring.spillBytes
         self.machine = PublishMachine(limits: limits)
         self.link = link
         self.owner = owner
         self.logger = logger
     }
 
-    package func start() { link.add(self) }
+    package func start() {
+        ring.add(self)
+        link.add(self)
+    }
 
+    /// Nothing is published any more; what is not stored is given up.
     package func stop() {
         link.remove(self)
+        machine.drop()
+        carrySpill()
+        note()
+        ring.remove(self)
         wake?.cancel()
         barriers.removeAll()
     }
@@ -78,6 +110,10 @@ package final class Publisher: RedisLinkUser {
     @discardableResult
     package func drop() -> Int {
         barriers.removeAll()
+        defer {
+            carrySpill()
+            note()
+        }
         return machine.drop()
     }
 
@@ -105,26 +141,89 @@ package final class Publisher: RedisLinkUser {
             wrote = true
         }
         if wrote { link.flush() }
+        carrySpill()
+        note()
         scheduleWake(now)
         judgePressure()
     }
 
-    private var isPressed = false
-    private var knownDrops = 0
+    /// Tells the budget what this feed uses now; others may have to give way, or this one.
+    private func note() {
+        let bytes = machine.memoryBytes
+        let spill = machine.spillUsedBytes
+        guard bytes != notedBytes || spill != notedSpill else { return }
+        let (more, moreSpill) = (bytes - notedBytes, spill - notedSpill)
+        (notedBytes, notedSpill) = (bytes, spill)
+        ring.change(by: more, spill: moreSpill)
+        if disk != nil { machine.allowSpill(spill + ring.freeSpillBytes) }
+    }
 
-    /// While Redis answers, the exchange waits in its socket rather than in our memory. While it does not, the ring is what it is for.
+    // MARK: Spill
+
+    private var diskFailedSince: Int64 = 0
+
+    private func carrySpill() {
+        guard let disk else { return }
+        while let action = machine.nextSpillAction() {
+            switch action {
+            case .write(let number, let place, let record):
+                disk.write(record, at: place) { [self] result in
+                    switch result {
+                    case .success:
+                        diskFailedSince = 0
+                        machine.spillWritten(number, place)
+                    case .failure(let error): diskFailed(error, number, place)
+                    }
+                    send()
+                }
+            case .read(let number, let place):
+                disk.read(place) { [self] result in
+                    if case .failure(let error) = result {
+                        logger.error("Spilled packets are lost", error: error, metadata: ["feed": "\(keys.feed)"])
+                    }
+                    // The reason is told; the machine needs to know only that there is nothing.
+                    machine.spillRead(number, place, try? result.get())
+                    send()
+                }
+            case .delete(let segment):
+                disk.delete(segment: segment) { [logger, keys] result in
+                    if case .failure(let error) = result {
+                        logger.warning("Spill cannot be deleted", error: error, metadata: ["feed": "\(keys.feed)"])
+                    }
+                }
+            }
+        }
+    }
+
+    private func diskFailed(_ error: any Error, _ number: UInt64, _ place: SpillPlace) {
+        let now = now
+        if diskFailedSince == 0 {
+            diskFailedSince = now
+            logger.error("Spill fails; packets stay in memory as far as it goes", error: error, metadata: ["feed": "\(keys.feed)"])
+        }
+        machine.spillWriteFailed(number, place, now: now)
+    }
+
+    // MARK: Pressure
+
+    private var isPressed = false
+    private var knownOverflow = 0
+
+    /// While Redis answers, the exchange waits in its socket rather than in our memory. While it does not, the ring is what it is for. What
+    /// waits on disk holds nobody up.
     private func judgePressure() {
-        let unstored = machine.unstoredBytes
-        if !isPressed, link.isUp, unstored > machine.limits.ringBytes / 4 {
+        let unstored = machine.unstoredMemoryBytes
+        let isTaking = link.isUp && refusedSince == 0
+        if !isPressed, isTaking, unstored > machine.limits.ringBytes / 4 {
             isPressed = true
             owner?.publishPressure(isHigh: true)
-        } else if isPressed, !link.isUp || unstored < machine.limits.ringBytes / 8 {
+        } else if isPressed, !isTaking || unstored < machine.limits.ringBytes / 8 {
             isPressed = false
             owner?.publishPressure(isHigh: false)
         }
-        if machine.counters.droppedPackets > knownDrops {
-            knownDrops = machine.counters.droppedPackets
-            if !link.isUp { owner?.publishOverflowed() }
+        if machine.counters.overflowedPackets > knownOverflow {
+            knownOverflow = machine.counters.overflowedPackets
+            owner?.publishOverflowed()
         }
     }
 
@@ -244,6 +343,15 @@ package final class Publisher: RedisLinkUser {
         judgePressure()
     }
 
+    package func retentionScaled(by factor: Double) { table.scaleRetention(by: factor) }
+
+    package func replicasChanged(isReplicated: Bool) { machine.isReplicated = isReplicated }
+
+    package func replicaConfirmed(upTo time: LocalTime) {
+        machine.replicaConfirmed(upTo: time.nanoseconds, now: now)
+        note()
+    }
+
     // MARK: Time
 
     private var now: Int64 { LocalTime.now().nanoseconds }
@@ -261,5 +369,22 @@ package final class Publisher: RedisLinkUser {
             publisher.wakeAt = .max
             publisher.send()
         }
+    }
+}
+
+extension Publisher: RingMember {
+    var ringBytes: Int { machine.memoryBytes }
+
+    func spillRing(downTo bytes: Int) {
+        machine.spillDown(to: bytes, now)
+        carrySpill()
+        note()
+    }
+
+    func shrinkRing(to bytes: Int) {
+        machine.shrink(to: bytes, now)
+        carrySpill()
+        note()
+        judgePressure()
     }
 }

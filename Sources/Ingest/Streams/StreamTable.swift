@@ -11,7 +11,7 @@ package struct StreamTable {
         package let key: String
         /// The key and its MAXLEN as bulk strings of the Redis protocol, ready to be copied into a command.
         let keyBulk: [UInt8]
-        let maxlenBulk: [UInt8]
+        fileprivate(set) var maxlenBulk: [UInt8]
         /// Sequence of the stream's last entry in this epoch; 0: none yet.
         var lastSequence = 0
         /// Which batch last named the stream, and under which number.
@@ -24,11 +24,15 @@ package struct StreamTable {
 
     package private(set) var slots: ContiguousArray<Slot> = []
     private var byTopic: [Topic: Int] = [:]
+    private var byKey: [String: Int] = [:]
+    private let dataPrefix: String
     private let keys: FeedKeys
     /// The lease record's key and the registry's as bulk strings.
     let leaseBulk: [UInt8]
     let registryBulk: [UInt8]
     private let maxlen: @Sendable (Topic?) -> Int
+    /// What every retention by count is multiplied with.
+    private var factor = 1.0
     /// The few there are, shared by thousands of slots.
     private var maxlenBulks: [Int: [UInt8]] = [:]
 
@@ -38,6 +42,8 @@ package struct StreamTable {
         self.leaseBulk = bulk(keys.lease)
         self.registryBulk = bulk(keys.streams)
         self.maxlen = maxlen
+        let sample = keys.data(channel: "x", symbol: "x")
+        dataPrefix = String(sample.dropLast("x:x".count))
         append(nil, key: keys.control)
     }
 
@@ -51,15 +57,50 @@ package struct StreamTable {
     }
 
     private mutating func append(_ topic: Topic?, key: String) {
-        let length = max(1, maxlen(topic))
-        let maxlenBulk = maxlenBulks[length] ?? bulk(String(length))
-        maxlenBulks[length] = maxlenBulk
-        slots.append(Slot(topic: topic, key: key, keyBulk: bulk(key), maxlenBulk: maxlenBulk))
+        byKey[key] = slots.count
+        slots.append(Slot(topic: topic, key: key, keyBulk: bulk(key), maxlenBulk: maxlenBulk(of: topic)))
+    }
+
+    private mutating func maxlenBulk(of topic: Topic?) -> [UInt8] {
+        let length = length(topic)
+        if let known = maxlenBulks[length] { return known }
+        let made = bulk(String(length))
+        maxlenBulks[length] = made
+        return made
+    }
+
+    private func length(_ topic: Topic?) -> Int { MemoryGovernor.shorten(max(1, maxlen(topic)), by: factor) }
+
+    /// Multiplies all retentions by count; 1: as configured.
+    mutating func scaleRetention(by factor: Double) {
+        self.factor = factor
+        maxlenBulks = [:]
+        for slot in slots.indices { slots[slot].maxlenBulk = maxlenBulk(of: slots[slot].topic) }
+    }
+
+    /// The retention by count that holds now for a stream of the feed's registry, met by this worker or not.
+    package func maxlen(ofKey key: String) -> Int {
+        key == slots[0].key ? length(nil) : length(StreamTable.topic(ofKey: key, prefix: dataPrefix))
+    }
+
+    /// Whether the stream has an entry in this epoch.
+    package func isOpen(_ key: String) -> Bool { byKey[key].map { slots[$0].lastSequence > 0 } ?? false }
+
+    /// The symbol stays as the key spells it: retention goes by channel.
+    private static func topic(ofKey key: String, prefix: String) -> Topic {
+        let rest = key.hasPrefix(prefix) ? key.dropFirst(prefix.count) : key[...]
+        let parts = rest.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        return Topic(channel: String(parts[0]), symbol: parts.count > 1 ? String(parts[1]) : "")
     }
 
     /// A new epoch: no stream has an entry in it.
     mutating func beginEpoch() {
         for slot in slots.indices { slots[slot].lastSequence = 0 }
+    }
+
+    /// What was not stored is numbered anew, `shift` lower: streams whose last entry was stored have none in the new epoch.
+    mutating func renumber(shift: Int) {
+        for slot in slots.indices { slots[slot].lastSequence = max(0, slots[slot].lastSequence - shift) }
     }
 
     /// What a packet's place among the streams is.

@@ -283,6 +283,32 @@ struct ColonyConsumerTests {
         }
     }
 
+    @Test("A reader of a replica gets everything, and goes on at the master when the replica dies")
+    func readsFromReplicas() async throws {
+        try await withRedis(.init(directives: ["repl-diskless-sync-delay 0"])) { master in
+            try await withRedis { replica in
+                let onReplica = try await replica.connect()
+                _ = try await onReplica.send(["REPLICAOF", "127.0.0.1", .string("\(master.port)")])
+                var producer = try await TestProducer(on: master)
+                try await producer.start()
+                let consumer = try ColonyConsumer(
+                    .init(
+                        server: ReaderServer(replica.endpoint, master.endpoint, replyTimeout: .seconds(20)),
+                        subscriptions: [.everything(FeedName("binance"))], start: .time(milliseconds: 0)))
+                var reader = consumer.makeAsyncIterator()
+                for _ in 0..<5 { try await producer.publish("trade:A", "trade:B") }
+                var packets = try await reader.packets(10)
+                let readers = try await onReplica.send(["CLIENT", "LIST"]).string ?? ""
+                #expect(readers.contains("name=colony-reader"))
+                try await replica.kill()
+                for _ in 0..<5 { try await producer.publish("trade:A", "trade:B") }
+                packets += try await reader.packets(10)
+                #expect(packets.map(\.id.sequence) == Array(1...20))
+                #expect(packets.allSatisfy { $0.whole })
+            }
+        }
+    }
+
     @Test("The documented rights of a reader are enough")
     func readersNeedFewRights() async throws {
         let rights = "+xread +xreadgroup +xack +xautoclaim +xgroup|create +xrange +xrevrange +xinfo +xlen +hgetall"

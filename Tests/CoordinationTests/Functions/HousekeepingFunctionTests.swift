@@ -58,6 +58,55 @@ struct HousekeepingFunctionTests {
         }
     }
 
+    @Test func trimNamesGroupsThatInlineTrimmingLeftBehindAndNobodyElse() async throws {
+        try await withLab { lab in
+            let token = try await lab.live(by: lab.a)
+            let stream = lab.stream("BTC").key
+            let key = RedisArgument.string(stream)
+            let packets = (1...10).map { lab.packet(1, token, $0, at: lab.now + Int64($0), previous: $0 - 1) }
+            _ = try await lab.call(lab.publication(token, first: 1, streams: ["BTC"], packets))
+            try await lab.send("XGROUP", "CREATE", key, "reading", "0")
+            try await lab.send("XGROUP", "CREATE", key, "sleeping", "0")
+            try await lab.send("XGROUP", "CREATE", key, "timed", .string("\(lab.now + 2)-0"))
+            try await lab.send("XREADGROUP", "GROUP", "reading", "m", "COUNT", "6", "STREAMS", key, ">")
+            func late() async throws -> [String] {
+                try await lab.call(
+                    TrimCall(feed: lab.feed, streams: [stream], minimumMilliseconds: 0, forgetMilliseconds: 0)
+                ).lateGroups.map(\.group).sorted()
+            }
+            #expect(try await late() == [])
+            // Exactly what `reading` has had: it misses nothing.
+            try await lab.send("XTRIM", key, "MAXLEN", "4")
+            #expect(try await late() == ["sleeping", "timed"])
+            try await lab.send("XTRIM", key, "MAXLEN", "3")
+            #expect(try await late() == ["reading", "sleeping", "timed"])
+            try await lab.send("XREADGROUP", "GROUP", "reading", "m", "COUNT", "1", "STREAMS", key, ">")
+            #expect(try await late() == ["sleeping", "timed"])
+            // Emptied: whoever has not had the last entry has missed it.
+            try await lab.send("XTRIM", key, "MAXLEN", "0")
+            #expect(try await late() == ["reading", "sleeping", "timed"])
+            try await lab.send("XGROUP", "SETID", key, "reading", "$")
+            #expect(try await late() == ["sleeping", "timed"])
+        }
+    }
+
+    @Test func trimKeepsAtMostSoManyEntriesWhereItIsToldTo() async throws {
+        try await withLab { lab in
+            let token = try await lab.live(by: lab.a)
+            let packets = (1...40).map { lab.packet($0 % 2 + 1, token, $0, at: lab.now + Int64($0), previous: max(0, $0 - 2)) }
+            _ = try await lab.call(lab.publication(token, first: 1, streams: ["BTC", "ETH"], packets))
+            let streams = ["BTC", "ETH", "NONE"].map { lab.stream($0).key }
+            let trim = TrimCall(
+                feed: lab.feed, streams: streams, minimumMilliseconds: 0, forgetMilliseconds: 0, maximumLengths: [5, 100, 1])
+            #expect(try await lab.call(trim).removedEntries == 15)
+            #expect(try await lab.entries(streams[0]).count == 5)
+            #expect(try await lab.entries(streams[1]).count == 20)
+            var wrong = trim
+            wrong.maximumLengths = [5]
+            await #expect(throws: RedisError.self) { try await lab.call(wrong) }
+        }
+    }
+
     @Test func trimTakesTwoHundredStreamsAtMost() async throws {
         try await withLab { lab in
             let streams = (0...200).map { lab.stream("S\($0)").key }

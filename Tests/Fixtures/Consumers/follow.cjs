@@ -1,5 +1,5 @@
-// Follows data streams of a feed. node follow.cjs URL FEED START CHANNEL:SYMBOL...   (START: an id, or milliseconds-0; needs node-redis)
-const { createClient } = require("redis");
+// Follows data streams of a feed. node follow.cjs URL FEED START CHANNEL:SYMBOL...   (START: an id, or milliseconds-0; Node alone)
+const { Redis } = require("./resp.cjs"); // or any client: node-redis has sendCommand
 
 const [url, feed, start, ...topics] = process.argv.slice(2);
 const prefix = `colony:{${feed}}:`;
@@ -14,7 +14,7 @@ const compare = (a, b) => order(a[0], b[0]) || order(a[1], b[1]);
 async function* follow(client) {
   const cursor = new Map(keys.map((key) => [key, start]));
   const last = new Map();
-  const read = (...options) => client.sendCommand(["XREAD", "COUNT", ...options, "STREAMS", ...keys, ...cursor.values()]);
+  const read = (...options) => client.call("XREAD", "COUNT", ...options, "STREAMS", ...keys, ...cursor.values());
   for (;;) {
     const got = await read(String(count)); // without BLOCK: one snapshot of all streams
     if (!got) {
@@ -41,7 +41,5 @@ async function* follow(client) {
 }
 
 (async () => {
-  const client = createClient({ url });
-  await client.connect();
-  for await (const event of follow(client)) console.log(JSON.stringify(event));
+  for await (const event of follow(new Redis(url))) console.log(JSON.stringify(event));
 })();

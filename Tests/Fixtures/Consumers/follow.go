@@ -1,112 +1,161 @@
-// Follows data streams of a feed. go run follow.go URL FEED START CHANNEL:SYMBOL...   (START: an id, or milliseconds-0; needs go-redis v9)
+// Follows data streams of a feed. go run follow.go URL FEED START CHANNEL:SYMBOL...   (START: an id, or milliseconds-0; standard library only)
 package main
 
 import (
-	"context"
+	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"io"
 	"log"
+	"net"
+	"net/url"
 	"os"
 	"sort"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
-type link struct { // the entry before in a stream
-	id              string
-	epoch, sequence uint64
+// The little of Redis' protocol that a reader needs; go-redis' Do gives the same replies.
+type client struct {
+	conn   net.Conn
+	reader *bufio.Reader
+}
+
+func (c *client) call(words ...string) (any, error) {
+	var text strings.Builder
+	fmt.Fprintf(&text, "*%d\r\n", len(words))
+	for _, word := range words {
+		fmt.Fprintf(&text, "$%d\r\n%s\r\n", len(word), word)
+	}
+	if _, err := io.WriteString(c.conn, text.String()); err != nil {
+		return nil, err
+	}
+	return c.reply()
+}
+
+func (c *client) reply() (any, error) {
+	line, err := c.reader.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	kind, rest := line[0], strings.TrimRight(line[1:], "\r\n")
+	if kind == '-' {
+		return nil, fmt.Errorf("Redis: %s", rest)
+	} else if kind != '$' && kind != '*' {
+		return rest, nil
+	}
+	count, err := strconv.Atoi(rest)
+	if err != nil || count < 0 {
+		return nil, err
+	}
+	if kind == '$' {
+		data := make([]byte, count+2)
+		_, err := io.ReadFull(c.reader, data)
+		return string(data[:count]), err
+	}
+	list := make([]any, count)
+	for i := range list {
+		if list[i], err = c.reply(); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+type entry struct {
+	key, id             string
+	ms, epoch, sequence uint64
+	fields              map[string]string
 }
 
 // "<ms>-<epoch><sequence as 12 digits>"; the second part fits 64 bits without sign.
-func split(id string) (ms, tail uint64) {
+func decode(key, id string, flat []any) entry {
 	head, rest, _ := strings.Cut(id, "-")
-	ms, _ = strconv.ParseUint(head, 10, 64)
-	tail, _ = strconv.ParseUint(rest, 10, 64)
-	return ms, tail
+	ms, _ := strconv.ParseUint(head, 10, 64)
+	tail, _ := strconv.ParseUint(rest, 10, 64)
+	e := entry{key, id, ms, tail / 1e12, tail % 1e12, map[string]string{}}
+	for i := 0; i+1 < len(flat); i += 2 {
+		e.fields[flat[i].(string)] = flat[i+1].(string)
+	}
+	return e
 }
 
-func less(a, b string) bool {
-	aMs, aTail := split(a)
-	bMs, bTail := split(b)
-	return aMs < bMs || aMs == bMs && aTail < bTail
+func less(a, b entry) bool {
+	if a.ms != b.ms {
+		return a.ms < b.ms
+	}
+	return a.epoch < b.epoch || a.epoch == b.epoch && a.sequence < b.sequence
 }
 
 func main() {
-	options, err := redis.ParseURL(os.Args[1])
+	at, err := url.Parse(os.Args[1])
 	if err != nil {
 		log.Fatal(err)
 	}
-	client, ctx, count := redis.NewClient(options), context.Background(), 500
+	conn, err := net.Dial("tcp", at.Host)
+	if err != nil {
+		log.Fatal(err)
+	}
+	redis, count := client{conn, bufio.NewReaderSize(conn, 1<<16)}, 500
 	feed, start, prefix := os.Args[2], os.Args[3], "colony:{"+os.Args[2]+"}:"
 	keys := []string{prefix + "feed:" + feed} // the control stream first
 	for _, topic := range os.Args[4:] {
 		keys = append(keys, prefix+topic)
 	}
-	cursor, last := map[string]string{}, map[string]link{}
+	cursor, last := map[string]string{}, map[string]entry{}
 	for _, key := range keys {
 		cursor[key] = start
 	}
-	read := func(count int, block time.Duration) ([]redis.XStream, error) {
-		streams := append([]string{}, keys...)
+	read := func(options ...string) (entries []entry, limit *entry) {
+		words := append(append([]string{"XREAD", "COUNT"}, options...), "STREAMS")
+		words = append(words, keys...)
 		for _, key := range keys {
-			streams = append(streams, cursor[key])
+			words = append(words, cursor[key])
 		}
-		got, err := client.XRead(ctx, &redis.XReadArgs{Streams: streams, Count: int64(count), Block: block}).Result()
-		if errors.Is(err, redis.Nil) {
-			return nil, nil
-		}
-		return got, err
-	}
-	for {
-		got, err := read(count, -1) // without BLOCK: one snapshot of all streams
-		if err == nil && len(got) == 0 {
-			_, err = read(1, 5*time.Second) // only a wake-up: it returns one stream even if one publish wrote to ten
-		}
+		got, err := redis.call(words...)
 		if err != nil {
 			log.Fatal(err)
 		}
-		type item struct {
-			key string
-			m   redis.XMessage
-		}
-		var items []item
-		limit := "" // a stream that returned COUNT entries may have more: deliver up to the lowest last id of such streams
-		for _, stream := range got {
-			for _, message := range stream.Messages {
-				items = append(items, item{stream.Stream, message})
+		streams, _ := got.([]any) // nil: nothing there
+		for _, stream := range streams {
+			key, list := stream.([]any)[0].(string), stream.([]any)[1].([]any)
+			for _, item := range list {
+				entries = append(entries, decode(key, item.([]any)[0].(string), item.([]any)[1].([]any)))
 			}
-			if end := stream.Messages[len(stream.Messages)-1].ID; len(stream.Messages) == count && (limit == "" || less(end, limit)) {
-				limit = end
+			// A stream that returned COUNT entries may have more: deliver up to the lowest last id of such streams.
+			if end := entries[len(entries)-1]; len(list) == count && (limit == nil || less(end, *limit)) {
+				limit = &end
 			}
 		}
-		sort.Slice(items, func(i, j int) bool { return less(items[i].m.ID, items[j].m.ID) })
-		for _, item := range items {
-			if limit != "" && less(limit, item.m.ID) {
+		sort.Slice(entries, func(i, j int) bool { return less(entries[i], entries[j]) })
+		return entries, limit
+	}
+	for {
+		entries, limit := read(strconv.Itoa(count)) // without BLOCK: one snapshot of all streams
+		if len(entries) == 0 {
+			read("1", "BLOCK", "5000") // only a wake-up: it returns one stream even if one publish wrote to ten
+		}
+		for _, e := range entries {
+			if limit != nil && less(*limit, e) {
 				break
 			}
-			_, tail := split(item.m.ID)
-			epoch, sequence := tail/1e12, tail%1e12
-			was, known := last[item.key]
-			gap := item.m.Values["marker"] == "gap" // stands outside the chain of prev
+			was, known := last[e.key]
+			gap := e.fields["marker"] == "gap" // stands outside the chain of prev
 			whole := gap || !known
-			if !whole && was.epoch == epoch {
-				whole = item.m.Values["prev"] == strconv.FormatUint(was.sequence, 10)
+			if !whole && was.epoch == e.epoch {
+				whole = e.fields["prev"] == strconv.FormatUint(was.sequence, 10)
 			} else if !whole {
-				whole = item.m.Values["after"] == was.id
+				whole = e.fields["after"] == was.id
 			}
-			if cursor[item.key] = item.m.ID; gap {
-				last[item.key] = link{item.m.ID, epoch, was.sequence}
-			} else {
-				last[item.key] = link{item.m.ID, epoch, sequence}
-			}
-			line := map[string]any{"stream": item.key, "id": item.m.ID, "epoch": epoch, "sequence": sequence, "whole": whole}
-			for name, value := range item.m.Values {
+			cursor[e.key] = e.id
+			line := map[string]any{"stream": e.key, "id": e.id, "epoch": e.epoch, "sequence": e.sequence, "whole": whole}
+			for name, value := range e.fields {
 				line[name] = value
 			}
+			if gap {
+				e.sequence = was.sequence
+			}
+			last[e.key] = e
 			text, err := json.Marshal(line)
 			if err != nil {
 				log.Fatal(err)

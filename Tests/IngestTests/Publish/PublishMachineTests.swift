@@ -5,33 +5,6 @@ import Testing
 
 @testable import Ingest
 
-/// What the `publish` and `lost` functions keep of one feed, as far as the cursor goes.
-private struct StoredFeed {
-    var epoch = 1
-    var next = 1
-    /// Payload by sequence; a lost one is nil.
-    var packets: [Int: String?] = [:]
-
-    mutating func publish(_ batch: PublishBatch, epoch: Int) -> PublishReply {
-        guard epoch == self.epoch else { return .fenced }
-        guard batch.first <= next else { return .gap(next: next) }
-        for (offset, packet) in PacketEncoding.packets(in: batch.body).enumerated() where batch.first + offset >= next {
-            packets[batch.first + offset] = String(buffer: packet.payload)
-            next = batch.first + offset + 1
-        }
-        return .next(next)
-    }
-
-    mutating func lost(_ range: LostRange, epoch: Int) -> LostReply {
-        guard epoch == self.epoch else { return .fenced }
-        if next > range.last { return .next(next) }
-        guard range.first == next else { return .gap(next: next) }
-        for sequence in range.first...range.last { packets[sequence] = .some(nil) }
-        next = range.last + 1
-        return .next(next)
-    }
-}
-
 struct PublishMachineTests {
     private static let keys = Keys().feed(FeedName("binance"), group: "binance")
 
@@ -107,8 +80,7 @@ struct PublishMachineTests {
         // Everything older than the durable time is forgotten; the server then loses the last eight.
         let later = PublishMachine.Limits().durableAfter.wholeNanoseconds + 5
         Self.append("p11", &machine, &table, now: later)
-        stored.next = 3
-        stored.packets = stored.packets.filter { $0.key < 3 }
+        stored.goBack(to: 3)
         drain(&machine, &stored, now: later)
         #expect(stored.next == 12)
         #expect(stored.packets[11] == "p11")
@@ -234,9 +206,7 @@ struct PublishMachineTests {
                     machine.linkUp()
                 } else if Bool.random(using: &random), stored.next > 1 {
                     // A failover: the server is back at an earlier cursor.
-                    stored.next = Int.random(in: max(1, stored.next - 5)...stored.next, using: &random)
-                    let next = stored.next
-                    stored.packets = stored.packets.filter { $0.key < next }
+                    stored.goBack(to: Int.random(in: max(1, stored.next - 5)...stored.next, using: &random))
                 }
             }
         }
@@ -275,17 +245,4 @@ struct PublishMachineTests {
 private struct Unexpected: Error {
     var text: String
     init(_ text: String) { self.text = text }
-}
-
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-    init(_ seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
 }

@@ -1,0 +1,56 @@
+import Coordination
+import NIOCore
+import NIOPosix
+import RedisClient
+import TestSupport
+import Testing
+
+@testable import Ingest
+
+@Suite(.timeLimit(.minutes(2)))
+struct RingBudgetTests {
+    @Test("The ring's bound covers all feeds of a worker together: the largest gives way, a small one loses nothing")
+    func sharedBound() async throws {
+        try await withRedis { server in
+            let redis = try await server.connect()
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
+            var limits = PublishMachine.Limits()
+            limits.ringBytes = 4 << 20
+            let bytes = limits.ringBytes
+            let resources = try await loop.submit {
+                NIOLoopBound(PublishResources(ring: RingBudget(bytes: bytes)), eventLoop: loop)
+            }.get()
+            var rigs: [PublisherRig] = []
+            for feed in ["a", "b", "c"] {
+                rigs.append(try await PublisherRig.open(server, feed: feed, limits: limits, resources: resources, on: loop))
+            }
+            for rig in rigs {
+                try await rig.append(30)
+                try await rig.stored()
+            }
+            _ = try await redis.send(["REPLICAOF", "127.0.0.1", "1"])
+            let filler = String(repeating: "x", count: 1000)
+            for round in 0..<200 {
+                try await rigs[0].append(30, filler: filler)
+                try await rigs[1].append(15, filler: filler)
+                if round % 10 == 0 { try await rigs[2].append(3, filler: filler) }
+                let used = try await loop.submit { resources.value.ring.used }.get()
+                #expect(used <= bytes + bytes / 8)
+                var sum = 0
+                for rig in rigs { sum += try await rig.memoryBytes }
+                #expect(sum == used)
+            }
+            _ = try await redis.send(["REPLICAOF", "NO", "ONE"])
+            var gaps: [[ClosedRange<Int>]] = []
+            for rig in rigs {
+                try await rig.stored()
+                gaps.append(try await rig.read(redis).gaps)
+                #expect(try await rig.complaints == [])
+            }
+            #expect(gaps.map(\.count) == [1, 1, 0])
+            for rig in rigs { try await rig.close() }
+            let left = try await loop.submit { resources.value.ring.used }.get()
+            #expect(left == 0)
+        }
+    }
+}
