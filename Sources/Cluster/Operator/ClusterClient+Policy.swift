@@ -1,4 +1,4 @@
-public import ColonyExchanges
+import ColonyExchanges
 public import Coordination
 import RedisClient
 

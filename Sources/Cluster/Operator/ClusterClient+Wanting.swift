@@ -97,6 +97,15 @@ extension ClusterClient {
         return true
     }
 
+    /// Enters a feed into the catalogue; nothing happens when it is there.
+    public func enter(_ feed: FeedName) async throws {
+        for _ in 0..<100 {
+            if try await !redis.send(["HGET", .string(keys.catalogue), .string(feed.text)]).isNull { return }
+            if try await enter(feed, CatalogueEntry(exchange: feed.exchange, budget: configuration.group(of: feed))) { return }
+        }
+        throw ClusterError(.redis, "the catalogue is being changed by others all the time; try again")
+    }
+
     /// Writes a feed's entry of the catalogue, or removes it. False when the catalogue was changed meanwhile.
     private func enter(_ feed: FeedName, _ entry: CatalogueEntry?) async throws -> Bool {
         let version = Int(try await redis.send(["HGET", .string(keys.meta), "catalogue_version"]).string ?? "") ?? 0

@@ -33,8 +33,9 @@ extension ControlState {
             }
         }
         // Only of what is held: all workers asking for all feeds would be feeds times workers a second. The others' come with the lease.
-        readSubscriptions(Array(held))
-        readAdmissions {}
+        // In turns: a change of what is wanted wakes us anyway, and moves for balance, which ask for admissions, are a minute apart.
+        beats += 1
+        if beats % 2 == 0 { readSubscriptions(Array(held)) } else { readAdmissions {} }
         pollRequests()
         watchName()
         tellParked()
@@ -86,7 +87,7 @@ extension ControlState {
             onReport("worker \(try own.json())")
             for (feed, status) in statuses {
                 let report = WorkerFeedReport(status, packetsPerSecond: 0)
-                if report.isOwn { onReport("feed \(feed) \(try report.json())") }
+                if report.isOwn { onReport("feed \(feed) \(report.json())") }
             }
             onReport("reported")
         } catch {
@@ -104,17 +105,13 @@ extension ControlState {
                 status, packetsPerSecond: seconds > 0 ? (Double(status.packets - last.packets) / seconds * 10).rounded() / 10 : 0)
             lastPackets[feed] = (status.packets, now)
         }
-        let feedsText: String
-        do { feedsText = try WorkerFeedReport.encode(reports) } catch {
-            logger.error("Feed reports cannot be encoded", error: error)
-            feedsText = "{}"
-        }
         return [
             .init("host", configuration.worker.host), .init("pid", "\(ProcessInformation.pid)"), .init("name", incarnation.name),
             .init("supervisor", configuration.worker.supervisor), .init("state", isDraining || parked != nil ? "draining" : "ready"),
             .init("weight", "\(configuration.worker.weight)"),
             .init("load", "\(placement.load)"), .init("version", ProcessInformation.version), .init("redis_client_id", redisClientID),
-            .init("started_at", "\(startedAtMilliseconds)"), .init("deadman", deadman.isOn ? "on" : "off"), .init("feeds", feedsText),
+            .init("started_at", "\(startedAtMilliseconds)"), .init("deadman", deadman.isOn ? "on" : "off"),
+            .init("feeds", WorkerFeedReport.encode(reports)),
         ]
     }
 }

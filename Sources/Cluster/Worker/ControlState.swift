@@ -35,6 +35,8 @@ final class ControlState {
     var redisClientID = ""
     var connectFailures = 0
     var isFlushing = false
+    /// Beats sent.
+    var beats = 0
     var isConnecting = false
     var subscriber: RedisConnection?
     var subscribedGroups: Set<String> = []

@@ -106,8 +106,9 @@ extension FeedRunner {
         whenReady { [self] in perform(subscriptions.connected(generation: generation, urlTopics: urlTopics, now: .now())) }
     }
 
-    /// Gives the connection up; what still arrives on it is nobody's, unless it `keepsReceiving`: then what the exchange sends until it has answered our close frame is published all the same. In a planned handover that is
-    /// one round trip less without data; the lease is given back only when the websocket is closed.
+    /// Gives the connection up; what still arrives on it is nobody's, unless it `keepsReceiving`: then what the exchange sends until it has
+    /// answered our close frame is published all the same. In a planned handover that is one round trip less without data; the lease is given
+    /// back only when the websocket is closed.
     func closeSocket(reason: String, within: Duration, keepsReceiving: Bool = false) {
         guard let socket, let path else { return }
         self.reason = reason

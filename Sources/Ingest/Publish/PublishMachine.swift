@@ -6,7 +6,10 @@ import NIOCore
 /// to send when (section 10 of the coordination contract). No clock, socket or task: local time comes in as nanoseconds.
 public struct PublishMachine {
     public struct Limits: Sendable {
-        /// While something is in flight a batch is gathered up to this,
+        /// With fewer batches in flight a packet is sent at once: batches are made by round trip. A second one spares the packet that comes in the
+        /// middle of a round trip one half of it, and costs Redis a call more.
+        public var atOnceBatches = 1
+        /// With more a batch is gathered up to this,
         public var gatherPackets = 64
         public var gatherBytes = 64 << 10
         /// or for so long.
@@ -269,7 +272,7 @@ public struct PublishMachine {
             guard let batch = open, inFlight < limits.inFlightBatches else { return nil }
             let isFull = batch.count >= limits.gatherPackets || batch.bytes >= limits.gatherBytes
             let isOld = now - batch.startedAt >= limits.gatherTime.wholeNanoseconds
-            guard inFlight == 0 || isFull || isOld || flush else { return nil }
+            guard inFlight < limits.atOnceBatches || isFull || isOld || flush else { return nil }
             seal(now)
             guard acknowledged + inFlight < entries.count else { return nil }
         }

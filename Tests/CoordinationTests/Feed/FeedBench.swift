@@ -109,6 +109,8 @@ struct FeedBench {
         case .acquired(let epoch, _, _): "acquired \(epoch)"
         case .grantTooLate: "too late"
         case .lost: "lost"
+        case .claimHeldBack: "held back"
+        case .regained: "regained"
         case .selfFenced: "self-fenced"
         case .resumed(let epoch): "resumed \(epoch)"
         case .refusedDisconnect: "refused"

@@ -283,6 +283,32 @@ import Testing
         bench.expect(reply: .release(.released), at: 110, "let go, observe", .watch)
     }
 
+    @Test func `what the exchange asked to wait holds for whoever connects next`() {
+        func releasedWait(_ bench: inout Bench, _ event: FeedMachine.Event) -> Duration? {
+            for action in bench.handle(event, at: 100) {
+                if case .call(_, .release(_, _, let connect, _, _)) = action { return connect }
+            }
+            return nil
+        }
+        var bench = FeedStage.dialing.reached()
+        _ = bench.handle(.placed(rank: 1, alternate: "b"), at: 90)
+        _ = fail(&bench)
+        _ = fail(&bench)
+        #expect(releasedWait(&bench, .dialFailed(retryAfter: .seconds(90))) == .seconds(90))
+        bench = FeedStage.dialing.reached()
+        _ = bench.handle(.placed(rank: 1, alternate: "b"), at: 90)
+        _ = fail(&bench)
+        _ = fail(&bench)
+        #expect(releasedWait(&bench, .dialFailed(retryAfter: nil)) == .seconds(2), "the drawn delay where nothing was asked")
+    }
+
+    @Test func `a bad message is the reason for which its websocket is closed`() {
+        var bench = FeedStage.live.reached()
+        _ = bench.handle(.softError(reason: "malformed message: x"), at: 100)
+        let actions = bench.handle(.replied(bench.lastCall, .disconnect(.ended(pending: .due, milliseconds: 0))), at: 110)
+        #expect(actions.contains(.closeSocket(reason: "malformed message: x")))
+    }
+
     @Test func `without an admission begin asks the gate again`() {
         var bench = FeedStage.beginning.reached()
         bench.expect(reply: .begin(.notConnecting), at: 100, "gate 5", .begin)

@@ -99,7 +99,7 @@ import Testing
         #expect(machine.firstUnnamedData(generation: 1, now: at(10)).states == ["trade A receiving"])
         #expect(machine.subscriptions.map(\.state) == [.receiving, .pending])
         // The second has its turn, and the next data are taken to be its own as well.
-        _ = machine.woken(now: at(1000))
+        _ = machine.woken(now: at(1200))
         #expect(machine.sweep(generation: 1, now: at(1500)) { _ in at(1400) }.states == ["trade B receiving"])
         #expect(machine.woken(now: at(100_000)).texts == [])
         #expect(machine.firstUnnamedData(generation: 2, now: at(100_001)) == [])
