@@ -18,6 +18,8 @@ extension ControlState {
             perform(
                 placement.beatReplied(membersVersion: reply.membersVersion, catalogueVersion: reply.catalogueVersion, now: .now()),
                 catalogueVersion: reply.catalogueVersion)
+            // What could not be entered again is tried with every beat.
+            if !memory.missing.isEmpty { readCatalogue(nil) }
         }
         // Sent along: the beat before this one told the time.
         if redisNow > 0 { readSilent(now: redisNow + Self.beatMilliseconds) }

@@ -23,7 +23,7 @@ extension ControlState {
         do throws(CoordinationError) {
             let call = DesireCall(target: .catalogue(configuration.keys, feed), value: try entry.json(of: feed), version: version)
             self.call(call, timeout: .seconds(2)) { [self] result in
-                // Without an answer the next beat finds another version, or this one again.
+                // Without an answer the next beat tries again.
                 guard case .success = result else { return }
                 logger.notice("Feed entered again after Redis lost the catalogue", metadata: ["feed": "\(feed)"])
                 readCatalogue(nil)
