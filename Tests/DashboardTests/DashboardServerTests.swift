@@ -82,11 +82,14 @@ import Testing
     @Test(.timeLimit(.minutes(1)))
     func `the probes say how it is`() async throws {
         try await Self.withServer { port in
-            #expect(try await Self.get(port, "/healthz").hasPrefix("HTTP/1.1 200"))
-            #expect(try await Self.get(port, "/readyz").hasPrefix("HTTP/1.1 200"))
+            let answer1 = try await Self.get(port, "/healthz")
+            #expect(answer1.hasPrefix("HTTP/1.1 200"))
+            let answer2 = try await Self.get(port, "/readyz")
+            #expect(answer2.hasPrefix("HTTP/1.1 200"))
         }
         try await Self.withServer(problems: ["worker w-1 is draining"]) { port in
-            #expect(try await Self.get(port, "/healthz").hasPrefix("HTTP/1.1 200"))
+            let answer3 = try await Self.get(port, "/healthz")
+            #expect(answer3.hasPrefix("HTTP/1.1 200"))
             let answer = try await Self.get(port, "/readyz")
             #expect(answer.hasPrefix("HTTP/1.1 503"))
             #expect(answer.hasSuffix("worker w-1 is draining\n"))
@@ -114,11 +117,17 @@ import Testing
     func `data and metrics want the token, probes and the empty page do not`() async throws {
         try await Self.withServer(token: "sesame") { port in
             for path in ["/metrics", "/api/state"] {
-                #expect(try await Self.get(port, path).hasPrefix("HTTP/1.1 401"))
-                #expect(try await Self.get(port, path, headers: "Authorization: Bearer sesamf\r\n").hasPrefix("HTTP/1.1 401"))
-                #expect(try await Self.get(port, path, headers: "Authorization: Bearer sesame\r\n").hasPrefix("HTTP/1.1 200"))
+                let answer4 = try await Self.get(port, path)
+                #expect(answer4.hasPrefix("HTTP/1.1 401"))
+                let answer5 = try await Self.get(port, path, headers: "Authorization: Bearer sesamf\r\n")
+                #expect(answer5.hasPrefix("HTTP/1.1 401"))
+                let answer6 = try await Self.get(port, path, headers: "Authorization: Bearer sesame\r\n")
+                #expect(answer6.hasPrefix("HTTP/1.1 200"))
             }
-            for path in ["/", "/healthz", "/readyz"] { #expect(try await Self.get(port, path).hasPrefix("HTTP/1.1 200")) }
+            for path in ["/", "/healthz", "/readyz"] {
+                let answer = try await Self.get(port, path)
+                #expect(answer.hasPrefix("HTTP/1.1 200"))
+            }
         }
     }
 
@@ -137,7 +146,8 @@ import Testing
     @Test(.timeLimit(.minutes(1)), arguments: ["POST", "PUT", "DELETE"])
     func `nothing that could write is answered`(method: String) async throws {
         try await Self.withServer { port in
-            #expect(try await Self.get(port, "/api/state", method: method).hasPrefix("HTTP/1.1 405"))
+            let answer7 = try await Self.get(port, "/api/state", method: method)
+            #expect(answer7.hasPrefix("HTTP/1.1 405"))
         }
     }
 
@@ -148,7 +158,8 @@ import Testing
             #expect(long.hasPrefix("HTTP/1.1 431"))
             let body = try await Self.exchange(port, "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
             #expect(body.hasPrefix("HTTP/1.1 413"))
-            #expect(try await Self.exchange(port, "what is this\r\n\r\n").hasPrefix("HTTP/1.1 400"))
+            let answer = try await Self.exchange(port, "what is this\r\n\r\n")
+            #expect(answer.hasPrefix("HTTP/1.1 400"))
         }
     }
 
@@ -157,7 +168,8 @@ import Testing
         var limits = DashboardLimits()
         limits.requestWithin = .milliseconds(200)
         try await Self.withServer(limits: limits) { port in
-            #expect(try await Self.exchange(port, "GET / HTTP/1.1\r\nHost: x\r\n") == "")
+            let answer = try await Self.exchange(port, "GET / HTTP/1.1\r\nHost: x\r\n")
+            #expect(answer == "")
         }
     }
 
@@ -166,7 +178,8 @@ import Testing
         var limits = DashboardLimits()
         limits.connections = 0
         try await Self.withServer(limits: limits) { port in
-            #expect(try await Self.exchange(port, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") == "")
+            let answer = try await Self.exchange(port, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            #expect(answer == "")
         }
     }
 }

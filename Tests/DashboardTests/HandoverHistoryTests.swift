@@ -1,6 +1,7 @@
 import Cluster
-import Dashboard
 import Testing
+
+@testable import Dashboard
 
 @Suite struct HandoverHistoryTests {
     private func event(_ at: Int64, _ event: String, _ feed: String = "binance", worker: String = "a.1", reason: String = "")

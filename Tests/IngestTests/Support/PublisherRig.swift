@@ -15,6 +15,7 @@ struct PublisherRig: Sendable {
         var pressures: [Bool] = []
         var overflows = 0
         func publishFenced() { complaints.append("fenced") }
+        func publishEnded() { complaints.append("ended") }
         func publishDisordered(topMilliseconds: Int64) { complaints.append("disordered") }
         func publishPressure(isHigh: Bool) { pressures.append(isHigh) }
         func publishOverflowed() { overflows += 1 }
