@@ -55,9 +55,10 @@ extension FeedMachine {
         case .softening(let lease, _):
             actions.append(.resumeReading)
             resume(lease, renumber: true, floorMilliseconds: top, &random, &actions)
-        case .ending: lose("an id was refused while the websocket was closed", &actions)
+        // Nothing can renumber the tail without a websocket, and behind it no report would ever go out.
+        case .ending, .fenced: lose("an id was refused while the websocket was closed", &actions)
         case .releasing: finishReleasing(&actions)
-        case .idle, .watching, .claiming, .waiting, .calling, .dialing, .beginning, .resuming, .fenced, .finished: break
+        case .idle, .watching, .claiming, .waiting, .calling, .dialing, .beginning, .resuming, .finished: break
         }
     }
 

@@ -116,6 +116,8 @@ package final class Simulation {
         guard violation == nil else { return }
         heal()
         let end = now + recovery
+        // A process that was stopped or blocked just before may still look as if it were producing: its lease is not over yet.
+        run(until: now + 15 * Span.second)
         while violation == nil, now < end, !isRecovered { run(until: min(end, now + Span.second)) }
         checkLive("L1")
         let epochs = feeds.map { live($0.index)?.token?.epoch }

@@ -61,9 +61,9 @@ import Testing
         #expect(closes.count >= 2 * Self.exchanges.count)
         let forced = closes.filter { $0.text("cause") != "client" }
         #expect(forced.isEmpty, "\(forced.map(\.line))")
-        // Drawn apart from one another: no two exchanges went at the same moment, and not all in one order.
+        // Drawn apart from one another. Those that are due within one tick of the worker go together.
         let first = Self.exchanges.compactMap { exchange in closes.first { $0.exchange == exchange }?.wall }
-        #expect(Set(first).count == Self.exchanges.count)
+        #expect(Set(first).count >= Self.exchanges.count / 2, "\(first)")
         #expect((first.max() ?? 0) - (first.min() ?? 0) > 200, "\(first)")
 
         let connection = try await RedisConnection.connect(to: .init(address: .unix(path: redis.socketPath)), on: Loops.next())

@@ -503,13 +503,13 @@ import Testing
 
     @Test func `a lease that proves to be ours after the self-fence publishes the tail and reports the disconnect`() {
         var bench = FeedStage.fenced.reached()
-        bench.expect(.renewed(Bench.token(6), sentAt: at(4600)), at: 4610, "disconnect 6 hard", .ending)
+        bench.expect(.renewed(Bench.token(6), sentAt: at(4600)), at: 4610, "regained, disconnect 6 hard", .ending)
         #expect(bench.machine.isProved(now: at(9099)))
         bench.expect(reply: .disconnect(.ended(pending: .due, milliseconds: 100)), at: 4700, "", .held)
         bench.expect(.timer, at: 4800, "gate 6", .held)
         // The same when the proof is what tells of the deadline.
         bench = FeedStage.live.reached()
-        bench.expect(.renewed(Bench.token(6), sentAt: at(4400)), at: 4510, "close by 5250, self-fenced, disconnect 6 hard", .ending)
+        bench.expect(.renewed(Bench.token(6), sentAt: at(4400)), at: 4510, "close by 5250, self-fenced, regained, disconnect 6 hard", .ending)
     }
 
     @Test func `a proof that is too old itself does not end the self-fence`() {
