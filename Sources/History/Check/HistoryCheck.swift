@@ -22,7 +22,7 @@ struct HistoryCheck {
             throw HistoryError(
                 .file, "\(directory.path) holds no recording: no truth*.jsonl, no workers/*.jsonl and no streams/feed-*.jsonl")
         }
-        judgeSockets(truth, feeds, workers)
+        judgeSockets(truth, feeds, workers, faults.faults)
         let events = try readEvents(workers, clock)
         judgeAttempts(truth, events)
         try readFeeds(&feeds, truth)
@@ -124,12 +124,14 @@ struct HistoryCheck {
         Dictionary(feeds.map { (String($0.header.feed.prefix { $0 != "/" }), 1) }, uniquingKeysWith: +)
     }
 
-    private mutating func judgeSockets(_ truth: TruthHistory, _ feeds: [FeedHistory], _ workers: [WorkerHistory]) {
+    private mutating func judgeSockets(
+        _ truth: TruthHistory, _ feeds: [FeedHistory], _ workers: [WorkerHistory], _ faults: [FaultRecord]
+    ) {
         var overlap = OverlapRule()
         overlap.judge(truth.sockets, feedCounts: Self.counts(feeds), into: &findings)
         verdict.sockets.overlapMilliseconds = Double(overlap.total) / 1e6
         verdict.sockets.worstOverlapMilliseconds = Double(overlap.worst) / 1e6
-        BeliefRule().judge(workers, truth: truth, into: &findings)
+        BeliefRule().judge(workers, truth: truth, faults: faults, into: &findings)
     }
 
     /// S7 by the exchanges' record: no websocket without an attempt that was granted.

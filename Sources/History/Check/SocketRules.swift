@@ -41,8 +41,10 @@ struct OverlapRule {
 
 /// S5: the times during which workers believe themselves producer of a feed do not meet.
 struct BeliefRule {
-    func judge(_ workers: [WorkerHistory], truth: TruthHistory, into findings: inout Findings) {
-        // A process that was killed believes nothing any more: its kernel closed the socket.
+    func judge(_ workers: [WorkerHistory], truth: TruthHistory, faults: [FaultRecord], into findings: inout Findings) {
+        // A process that was killed believes nothing any more: its kernel closed the socket. Behind a proxy only the fault tells when.
+        let kills = Dictionary(
+            faults.filter { $0.kind == "kill" && !$0.worker.isEmpty }.map { ($0.worker, $0.boot) }, uniquingKeysWith: min)
         var ends: [String: [Int64]] = [:]
         for socket in truth.sockets {
             if let owner = socket.owner, socket.closed < .max { ends["\(owner.worker) \(owner.feed)", default: []].append(socket.closed) }
@@ -52,7 +54,7 @@ struct BeliefRule {
             for var belief in worker.beliefs {
                 if belief.isOpenEnded {
                     let closed = ends["\(belief.worker) \(belief.feed)"]?.filter { $0 > belief.from }.min()
-                    belief.to = min(belief.to, closed ?? belief.to)
+                    belief.to = min(belief.to, closed ?? belief.to, max(belief.from, kills[belief.worker] ?? belief.to))
                 }
                 byFeed[belief.feed, default: []].append(belief)
             }

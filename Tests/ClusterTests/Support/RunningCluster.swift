@@ -2,6 +2,7 @@ import Cluster
 import Coordination
 import Foundation
 import Glibc
+import History
 import RedisClient
 import TestSupport
 
@@ -92,8 +93,9 @@ func withUp<Result: Sendable>(
     }
     let (exit, survivors) = try await Task { try await endCluster(process) }.value
     let feeds = try await FeedDump.read(directory: "\(directory)/redis", exchanges: exchanges)
+    let recorded = arguments.firstIndex(of: "--record").map { RecordingDirectory(arguments[$0 + 1]).truth }
     let finished = FinishedCluster(
-        exit: exit, output: process.output.text, truth: try TruthLine.read("\(directory)/exchanges.jsonl"), feeds: feeds,
+        exit: exit, output: process.output.text, truth: try TruthLine.read(recorded ?? "\(directory)/exchanges.jsonl"), feeds: feeds,
         survivors: survivors.map(\.pid))
     return (result, finished)
 }

@@ -509,7 +509,8 @@ import Testing
         bench.expect(.timer, at: 4800, "gate 6", .held)
         // The same when the proof is what tells of the deadline.
         bench = FeedStage.live.reached()
-        bench.expect(.renewed(Bench.token(6), sentAt: at(4400)), at: 4510, "close by 5250, self-fenced, regained, disconnect 6 hard", .ending)
+        bench.expect(
+            .renewed(Bench.token(6), sentAt: at(4400)), at: 4510, "close by 5250, self-fenced, regained, disconnect 6 hard", .ending)
     }
 
     @Test func `a proof that is too old itself does not end the self-fence`() {

@@ -190,8 +190,8 @@ struct ConnectFunctionTests {
             _ = try await lab.gate(token)
             #expect(try await lab.call(lab.beginning(Token(incarnation: lab.a, epoch: 0))) == .fenced)
             #expect(try await lab.call(lab.beginning(token, floor: EntryID.maximumEpoch)) == .epochExhausted)
-            _ = try await lab.call(lab.beginning(token, floor: 41, floorMilliseconds: lab.now + 7))
-            #expect(try await lab.record()["epoch"] == "42")
+            _ = try await lab.call(lab.beginning(token, floor: 41, floorMilliseconds: lab.now + 7, jump: 200))
+            #expect(try await lab.record()["epoch"] == "241")
             #expect(try await lab.record()["last_ms"] == "\(lab.now + 7)")
         }
     }

@@ -31,7 +31,7 @@ struct LibraryTests {
                 let facts = function.array ?? []
                 flags[facts[1].string ?? "?"] = facts[5].array?.map { $0.string ?? "?" }
             }
-            #expect(flags.count == 15)
+            #expect(flags.count == 16)
             for (name, flags) in flags {
                 let expected: [String] =
                     switch name {
