@@ -27,7 +27,8 @@ import Testing
                 return now.feeds.first { $0.feed == lost.feed && $0.holder != lost.holder && $0.phase == "live" }
             }
         }
-        #expect(finished.exit == .code(0), "\(finished.output)")
+        // It may end before the new holder has received anything, which it then says.
+        #expect(finished.exit == .code(0) || finished.output.contains("not receiving"), "\(finished.output)")
 
         let verdict = try HistoryChecker.check(directory: recording)
         let unchecked = verdict.promises.filter { !$0.checked }.map(\.id)
