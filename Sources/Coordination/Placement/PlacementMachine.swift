@@ -66,7 +66,8 @@ public struct PlacementMachine: Sendable {
     private var isDraining = false
     // What was read, and what is to be read.
     private var members: [Member] = []
-    private var firstSeen: [String: LocalTime] = [:]
+    /// By incarnation: one that was started again under its name is not sooner ready for being known, and says so itself.
+    private var firstSeen: [Incarnation: LocalTime] = [:]
     private var countedAt: LocalTime?
     private var readVersion: Int?
     private var wantedVersion: Int?
@@ -106,9 +107,9 @@ public struct PlacementMachine: Sendable {
         isReading = false
         readVersion = version
         self.members = members
-        let names = Set(members.map(\.name))
-        firstSeen = firstSeen.filter { names.contains($0.key) }
-        for name in names where firstSeen[name] == nil { firstSeen[name] = now }
+        let present = Set(members.map(\.incarnation))
+        firstSeen = firstSeen.filter { present.contains($0.key) }
+        for incarnation in present where firstSeen[incarnation] == nil { firstSeen[incarnation] = now }
         count(now: now)
         place()
         return finish(now: now)
@@ -251,7 +252,7 @@ public struct PlacementMachine: Sendable {
     private mutating func count(now: LocalTime) {
         countedAt = now
         let settled = members.filter { member in
-            member.state == .ready && (firstSeen[member.name].map { now - $0 >= settings.settle } ?? false)
+            member.state == .ready && (firstSeen[member.incarnation].map { now - $0 >= settings.settle } ?? false)
         }
         // Those that are about to count already lower the caps: workers that start together must not let the first of them take everything.
         let weights = members.filter { $0.state == .ready }.reduce(0) { $0 + $1.weight }
