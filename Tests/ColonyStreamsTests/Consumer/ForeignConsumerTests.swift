@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// The example consumers of other languages, run against the real functions. Each runs where its interpreter and Redis library are installed.
-@Suite("Consumers in other languages", .timeLimit(.minutes(2)))
+@Suite("Consumers in other languages", .timeLimit(.minutes(5)))
 struct ForeignConsumerTests {
     struct Script: Sendable, CustomTestStringConvertible {
         var interpreter: String
