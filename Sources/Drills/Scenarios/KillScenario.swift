@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Coordination
 internal import Glibc
 internal import History
@@ -9,7 +10,9 @@ struct KillScenario: Scenario {
 
     func run(_ stage: inout DrillStage) async throws {
         for run in 1...stage.plan.runs {
-            try await stage.pause(0...1500)
+            // A worker that was started again counts after its settle time; until then the others have no more room than their share.
+            let settle = stage.cluster.client.configuration.placement.settle.wholeMilliseconds
+            try await stage.pause(2 * settle + 200...2 * settle + 1700)
             try await Self.strike(&stage, run: run)
         }
     }

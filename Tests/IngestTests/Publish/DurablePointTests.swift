@@ -124,7 +124,7 @@ struct DurablePointTests {
                     return try await promise.futureResult.get()
                 }
                 _ = try await redis.send(["SET", "a", "1"])
-                #expect(try await ask(runID) != nil)
+                try await eventually("the replica confirms") { try await ask(runID) }
                 // A frozen replica confirms nothing that is written from now on.
                 replica.freeze()
                 _ = try await redis.send(["SET", "a", "2"])
