@@ -33,6 +33,8 @@ let package = Package(
         .executable(name: "colony", targets: ["colony"]),
         .library(name: "ColonyStreams", targets: ["ColonyStreams"]),
         .library(name: "ColonyExchanges", targets: ["ColonyExchanges"]),
+        // Following an exchange from one process, without a cluster.
+        .library(name: "ColonyDirect", targets: ["Ingest"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -127,6 +129,12 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(
+            name: "Dashboard",
+            dependencies: ["Cluster", nioCore, nioPosix, nioHTTP1, logging],
+            resources: [.embedInCode("Page/index.html")],
+            swiftSettings: settings
+        ),
         // Failover drills: a private cluster, faults, the judgement of what they showed.
         .target(
             name: "Drills",
@@ -140,7 +148,7 @@ let package = Package(
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Conformance", "Drills", "Simulation", "Simulator", "History", "ColonyStreams", "ColonyExchanges",
+                "Cluster", "Dashboard", "Conformance", "Drills", "Simulation", "Simulator", "History", "ColonyStreams", "ColonyExchanges",
                 "Coordination", "Ingest",
                 "RedisClient",
                 "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
@@ -181,6 +189,7 @@ let package = Package(
             dependencies: ["Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
             swiftSettings: settings
         ),
+        .testTarget(name: "SimulationTests", dependencies: ["Simulation", "Coordination"], swiftSettings: settings),
         .testTarget(name: "ColonyExchangesTests", dependencies: ["ColonyExchanges", "TestSupport"], swiftSettings: settings),
         .testTarget(
             name: "IngestTests",
@@ -200,8 +209,13 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "DashboardTests",
+            dependencies: ["Dashboard", "Cluster", "TestSupport", logging, nioCore, nioPosix],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "DrillsTests",
-            dependencies: ["Drills", "Cluster", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
+            dependencies: ["Drills", "Cluster", "History", "Simulator", "Coordination", "RedisClient", "TestSupport", nioCore, nioPosix],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,15 +1,21 @@
 #!/bin/sh
 # Fuzzes everything that reads bytes from outside: frames, inflate, upgrade responses, bodies, proxies, JSON fields, dialects, Redis' replies.
 # Usage: Tests/Fuzz/run.sh [SECONDS_PER_TARGET [TARGET...]]     Builds with libFuzzer and AddressSanitizer into .build/fuzz; ends with 1 if a target fails.
-# An input that fails is kept in .build/fuzz/failures; run it again with .build/fuzz/release/Fuzz TARGET FILE.
+# An input that fails is kept in .build/fuzz/failures; run it again with .build/fuzz/Fuzz TARGET FILE.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
 seconds=${1:-60}
 [ $# -eq 0 ] || shift
 scratch=${COLONY_FUZZ_FOLDER:-$root/.build/fuzz}
-COLONY_FUZZ=1 swift build -c release --scratch-path "$scratch" --product Fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing
-fuzz=$scratch/release/Fuzz
+COLONY_FUZZ=1 swift build -c release --scratch-path "$scratch" --target Fuzz -Xswiftc -sanitize=fuzzer,address -Xswiftc -enable-testing
+# The package manager would link a program with a main of its own; this one has libFuzzer's.
+objects=$(COLONY_FUZZ=1 swift build -c release --scratch-path "$scratch" --show-bin-path)
+fuzz=$scratch/Fuzz
+rm -f "$scratch/libfuzzed.a" "$fuzz"
+find "$objects" -path '*.build/*' ! -path '*/Fuzz.build/*' -name '*.o' -print0 | xargs -0 ar qcs "$scratch/libfuzzed.a"
+swiftc -sanitize=fuzzer,address -emit-executable "$objects"/Fuzz.build/*.o -Xlinker --whole-archive "$scratch/libfuzzed.a" \
+    -Xlinker --no-whole-archive -o "$fuzz" -lz -lhiredis -lstdc++
 [ $# -gt 0 ] || set -- frames compressed-frames inflate upgrade body http-proxy socks-proxy text fields dialects replies certificate
 "$fuzz" seeds "$scratch/seeds"
 mkdir -p "$scratch/failures"

@@ -44,6 +44,17 @@ struct ReplyGuardTests {
         for text in refused { #expect(refuses(text, cut: cut), "\(text)") }
     }
 
+    @Test(arguments: [1, 2, 3, 7, Int.max])
+    func `a line ends only where hiredis sees its end, so that nothing is read that was not looked at`(cut: Int) {
+        let refused = [
+            // hiredis takes everything up to the first CR LF for one line, and would go on within what the guard took for a bulk string.
+            "+x\n$40\nA\r\n*999999999\r\n", "+x\n", "-ERR\r1\n*1\r\n", "\u{2b}\u{3}*\r1\n*1\r\n", "$1\na\r\n", "*1\r:1\r\n", "$1\r2\r\n",
+            "*1\r\r\n",
+        ]
+        for text in refused { #expect(refuses(text, cut: cut), "\(text)") }
+        for text in ["+a\rb\r\n", "+a\r\r\n:1\r\n"] { #expect(!refuses(text, cut: cut), "\(text)") }
+    }
+
     @Test(arguments: 0..<50)
     func `random bytes are refused or read, and never trap`(seed: Int) {
         var generator = SplitMix(state: UInt64(seed))

@@ -32,7 +32,31 @@ public struct ColonyConfiguration: Sendable {
     /// Exchanges defined by data (`exchanges: { mygateway: { url, subscribe, ... } }`).
     public var defined: [String: DialectDefinition] = [:]
 
+    public var dashboard = Dashboard()
+
     public init() {}
+
+    /// Page, metrics and probes of a supervisor.
+    public struct Dashboard: Sendable {
+        /// Where it listens; nil: nowhere. Port 0: a free one.
+        public var listen: Listen? = Listen(host: "127.0.0.1", port: 9750)
+        /// False for the default address: that somebody else has it is then no reason not to work.
+        public var isRequired = false
+        /// Asked for as a bearer token by everything but the probes and the empty page; nil: nothing is asked for.
+        public var token: String?
+
+        public struct Listen: Sendable, Equatable {
+            public var host: String
+            public var port: Int
+
+            public init(host: String, port: Int) {
+                self.host = host
+                self.port = port
+            }
+        }
+
+        public init() {}
+    }
 
     public struct Redis: Sendable {
         public var endpoint = RedisEndpoint(address: .tcp(host: "127.0.0.1", port: 6379))
@@ -62,10 +86,23 @@ public struct ColonyConfiguration: Sendable {
         public init() {}
     }
 
+    public enum ShardBudget: String, Sendable {
+        /// One pace for all feeds of the exchange.
+        case shared
+        /// Each feed has a budget group, and so a pace, of its own.
+        case own
+    }
+
     public struct Exchange: Sendable {
         public var url: String?
         /// Budget group; nil: the exchange's own id.
         public var budget: String?
+        /// False: no feed is leased for the exchange; processes follow it by themselves.
+        public var isProducer = true
+        /// Over how many connections the symbols are split; nil: as the catalogue says, 1 at first.
+        public var shards: Int?
+        /// What the feeds of one exchange, shards and branches, share.
+        public var shardBudget = ShardBudget.shared
         public var pace: Duration = .seconds(60)
         public var connectDelay: ClosedRange<Duration> = .seconds(1)...(.seconds(5))
         public var takeoverDelay: ClosedRange<Duration> = .zero...(.zero)
@@ -86,6 +123,10 @@ public struct ColonyConfiguration: Sendable {
         public var proxy: WebSocketConfiguration.Proxy?
         public var headers: [String: String] = [:]
         public var firstDataWithin: Duration = .seconds(60)
+        /// The exchange's REST service is waited for before anything is subscribed.
+        public var waitsForREST = false
+        /// Where that service is asked whether it is up.
+        public var restURL: String?
         public var prewarm = true
         /// What a worker of this configuration wants of the exchange when it starts; `colony subscribe` changes it from then on.
         public var topics: [Topic] = []
@@ -114,21 +155,52 @@ public struct ColonyConfiguration: Sendable {
         return dialect
     }
 
-    /// The budget group of a feed: its configured budget, else the exchange's id.
-    public func group(of feed: FeedName) -> String { settings(of: feed.exchange).budget ?? feed.exchange }
+    /// The budget group of a new feed: its configured budget, else the exchange's id; a shard's or branch's own name where they do not share.
+    public func group(of feed: FeedName) -> String {
+        let settings = settings(of: feed.exchange)
+        let shared = settings.budget ?? feed.exchange
+        return settings.shardBudget == .own && feed.text != feed.exchange ? feed.text : shared
+    }
+
+    /// How the topics of an exchange are spread over feeds when it is split into so many shards.
+    public func layout(of exchange: String, shards: Int) throws(DialectError) -> FeedLayout {
+        FeedLayout(exchange: exchange, branches: try dialect(of: exchange).branches.map(\.name), shards: shards)
+    }
+
+    /// The dialect of a feed: the exchange's, at the address that the feed connects to.
+    public func dialect(of feed: FeedName) throws(DialectError) -> any Dialect {
+        var dialect = try dialect(of: feed.exchange)
+        let branches = dialect.branches
+        let name = FeedLayout(exchange: feed.exchange, branches: branches.map(\.name), shards: 1).branch(of: feed)
+        if let branch = branches.first(where: { $0.name == name }) { dialect.profile.url = branch.url }
+        return dialect
+    }
 
     public var keys: Keys { Keys(namespace: namespace) }
 
     public func keys(of feed: FeedName) -> FeedKeys { keys.feed(feed, group: group(of: feed)) }
 
+    /// What a process needs to follow an exchange by itself, without a cluster (`producer: false`).
+    public func directConfiguration(of exchange: String) throws(DialectError) -> DirectConfiguration {
+        let settings = settings(of: exchange)
+        var direct = DirectConfiguration(dialect: try dialect(of: exchange))
+        direct.webSocket.roots = settings.roots
+        direct.webSocket.proxy = settings.proxy
+        direct.webSocket.headers = settings.headers.map { (name: $0.key, value: $0.value) }.sorted { $0.name < $1.name }
+        direct.webSocket.connectTimeout = settings.connectTimeout
+        direct.heartbeatStyle = settings.heartbeatStyle
+        direct.firstDataWithin = settings.firstDataWithin
+        return direct
+    }
+
     /// What a worker needs to run a feed.
     func feedConfiguration(of feed: FeedName, entry: CatalogueEntry) throws(DialectError) -> FeedConfiguration {
-        let settings = settings(of: feed.exchange)
+        let settings = try settings(of: feed, entry: entry)
         let policy = FeedPolicy(
             timing: lease, connectDelay: settings.connectDelay, takeoverDelay: settings.takeoverDelay, pace: settings.pace,
             quarantine: settings.quarantine)
         var feed = FeedConfiguration(
-            keys: keys.feed(feed, group: entry.budget), dialect: try dialect(of: feed.exchange), policy: policy)
+            keys: keys.feed(feed, group: entry.budget), dialect: try dialect(of: feed), policy: policy)
         feed.webSocket.roots = settings.roots
         feed.webSocket.proxy = settings.proxy
         feed.webSocket.headers = settings.headers.map { (name: $0.key, value: $0.value) }.sorted { $0.name < $1.name }
@@ -141,6 +213,7 @@ public struct ColonyConfiguration: Sendable {
         feed.channelMaxlen = settings.channelMaxlen
         feed.maxAge = settings.retentionAge
         feed.firstDataWithin = settings.firstDataWithin
+        feed.readyURL = settings.waitsForREST ? settings.restURL : nil
         feed.prewarm = settings.prewarm
         feed.publish.ringBytes = ringBytes
         return feed

@@ -139,6 +139,16 @@ public struct ConfigurationKey: Sendable {
         .init("drain.limit", "duration", default: "500ms", "100ms..1m", "a drain takes no longer") {
             $0.drainLimit = try Value.duration($1, .milliseconds(100)...(.seconds(60)))
         },
+        .init(
+            "dashboard.listen", "address", default: "127.0.0.1:9750", "host:port, [address]:port, off",
+            "page, metrics and probes of a supervisor; by default, and not when named, it does without if the port is in use"
+        ) {
+            $0.dashboard.listen = try Value.listen($1)
+            $0.dashboard.isRequired = true
+        },
+        .init("dashboard.token_file", "path", default: "", "a readable file", "bearer token for page data and metrics") {
+            $0.dashboard.token = try Value.secret(file: $1)
+        },
         .init("handover.patience", "duration", default: "3s", "0s..1m", "a planned handover waits so long for the successor's TLS") {
             $0.handoverPatience = try Value.duration($1, .zero...(.seconds(60)))
         },

@@ -112,6 +112,9 @@ public struct ConfigurationLoader: Sendable {
             exchange.topics.append(Topic(channel: String(words[0]), symbol: String(words[1])))
             isSet = true
         }
+        if exchange.waitsForREST, exchange.restURL == nil {
+            throw ClusterError(.configuration, "exchanges.\(id).ready names rest, but exchanges.\(id).rest.url does not say where to ask")
+        }
         if isSet { configuration.exchanges[id] = exchange }
         // An id the table does not know is defined by its own fields.
         if (try? Exchanges.dialect(id)) == nil {
@@ -216,6 +219,9 @@ public struct ConfigurationLoader: Sendable {
                 }
                 try flatten(value, prefix.isEmpty ? name : "\(prefix).\(name)", &flat, file)
             }
+        // A list of plain words that one setting takes as a whole.
+        case .sequence(let sequence) where prefix.hasSuffix(".ready"):
+            flat[prefix] = sequence.compactMap(\.string).joined(separator: ",")
         case .sequence(let sequence):
             for (index, value) in sequence.enumerated() { try flatten(value, "\(prefix).\(index)", &flat, file) }
         case .alias: throw ClusterError(.configuration, "configuration file \(file): aliases are not supported (under '\(prefix)')")

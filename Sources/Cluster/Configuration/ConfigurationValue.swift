@@ -11,6 +11,17 @@ enum Value {
         }
     }
 
+    /// `host:port`, an IPv6 address in brackets; nil for `off`.
+    static func listen(_ text: String) throws -> ColonyConfiguration.Dashboard.Listen? {
+        if text == "off" { return nil }
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65_535).contains(port),
+            colon != text.startIndex
+        else { throw ConfigurationComplaint("is neither host:port nor off") }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        return ColonyConfiguration.Dashboard.Listen(host: String(host), port: port)
+    }
+
     static func integer(_ text: String, _ range: ClosedRange<Int>) throws -> Int {
         guard let number = Int(text.replacing("_", with: "")), range.contains(number) else {
             throw ConfigurationComplaint("is not a whole number from \(range.lowerBound) to \(range.upperBound)")

@@ -28,8 +28,24 @@ public struct ExchangeKey: Sendable {
         .init("url", "ws:// or wss:// URL", default: "the exchange's own", "address of the websocket, or of the REST call before it") {
             $0.url = try Value.url($1)
         },
+        .init(
+            "producer", "true/false", default: "true", "false: no feed is leased; processes follow the exchange by themselves, without pace"
+        ) {
+            $0.isProducer = try Value.bool($1)
+        },
         .init("budget", "name", default: "the exchange's id", "exchanges with the same budget share one pace") {
             $0.budget = try Value.word($1)
+        },
+        .init(
+            "shards", "count", default: "as in the catalogue, 1 at first", "splits the symbols over so many connections, each with a feed"
+        ) {
+            $0.shards = try Value.integer($1, 1...FeedLayout.maximumShards)
+        },
+        .init("shard_budget", "name", default: "shared", "shared: all feeds of the exchange have one pace; own: each has its own") {
+            guard let budget = ColonyConfiguration.ShardBudget(rawValue: $1) else {
+                throw ConfigurationComplaint("is neither shared nor own")
+            }
+            $0.shardBudget = budget
         },
         .init("pace", "duration", default: "60s", "least time between admitted disconnects; 0s switches the rule off") {
             $0.pace = try Value.duration($1, .zero...(.seconds(86_400)))
@@ -80,6 +96,19 @@ public struct ExchangeKey: Sendable {
         },
         .init("prewarm", "true/false", default: "true", "in a planned handover TCP and TLS are up before the lease is given up") {
             $0.prewarm = try Value.bool($1)
+        },
+        .init("ready", "list", default: "websocket", "what must be up before anything is subscribed: websocket, or websocket and rest") {
+            let parts = Set($1.split(whereSeparator: { " ,".contains($0) }).map(String.init))
+            guard parts.isSubset(of: ["websocket", "rest"]), parts.contains("websocket") else {
+                throw ConfigurationComplaint("is not websocket, or websocket and rest")
+            }
+            $0.waitsForREST = parts.contains("rest")
+        },
+        .init("rest.url", "http:// or https:// URL", default: "none", "answered with success while the exchange's REST service is up") {
+            guard $1.hasPrefix("http://") || $1.hasPrefix("https://") else {
+                throw ConfigurationComplaint("is not an http:// or https:// URL")
+            }
+            $0.restURL = $1
         },
         .init("tls.roots", "path", default: "the system's", "PEM file of the authorities to trust") { $0.roots = .file($1) },
         .init("tls.insecure", "true/false", default: "false", "no verification at all; warned about") {

@@ -20,9 +20,19 @@ public struct ClusterClient: Sendable {
         }
     }
 
+    /// Connects when it is first used.
+    public init(_ configuration: ColonyConfiguration) {
+        self.init(configuration: configuration, redis: OperatorLink(configuration.redis.endpoint))
+    }
+
+    private init(configuration: ColonyConfiguration, redis: OperatorLink) {
+        self.configuration = configuration
+        self.redis = redis
+    }
+
     public func close() { redis.close() }
 
-    private var keys: Keys { configuration.keys }
+    var keys: Keys { configuration.keys }
 
     // MARK: Reading
 
@@ -135,61 +145,6 @@ public struct ClusterClient: Sendable {
     /// before they claim.
     public func createDataSet(generation: String) async throws {
         _ = try await redis.send(["HSETNX", .string(keys.meta), "generation", .string(generation)])
-    }
-
-    // MARK: Changing what is wanted
-
-    /// The desired topics of a feed and their version; 0 and none when nothing was ever desired.
-    public func desired(_ feed: FeedName) async throws -> (topics: [Topic], version: Int) {
-        let fields = try await hash(configuration.keys(of: feed).subscriptions)
-        return (try DesiredTopics.decode(fields["desired"] ?? "[]"), Int(fields["version"] ?? "") ?? 0)
-    }
-
-    /// Changes what is desired of an exchange's feed, and enters the feed into the catalogue where it is new. Repeats while others change it too.
-    ///
-    /// Throws `ClusterError.exchange` for an unknown exchange, channel or impossible symbol.
-    @discardableResult
-    public func change(
-        exchange: String, _ edit: @Sendable (inout Set<Topic>) -> Void
-    ) async throws -> [Topic] {
-        let feed = FeedName(exchange.lowercased())
-        do { _ = try configuration.dialect(of: feed.text) } catch { throw ClusterError(.exchange, error.description) }
-        try await enter(feed)
-        for _ in 0..<100 {
-            let (topics, version) = try await desired(feed)
-            var wanted = Set(topics)
-            edit(&wanted)
-            if wanted == Set(topics) { return topics }
-            let sorted = wanted.sorted()
-            let call = DesireCall(
-                target: .subscriptions(configuration.keys(of: feed)), value: try DesiredTopics.encode(sorted), version: version)
-            if case .stored = try await redis.call(call) { return sorted }
-        }
-        throw ClusterError(.redis, "the subscriptions of '\(feed)' are being changed by others all the time; try again")
-    }
-
-    /// The topics as the exchange's streams are named. Throws `ClusterError.exchange` for an unknown exchange, channel or impossible symbol.
-    public func canonical(_ topics: [Topic], exchange: String) throws -> [Topic] {
-        do throws(DialectError) {
-            let dialect = try configuration.dialect(of: exchange.lowercased())
-            var canonical: [Topic] = []
-            for topic in topics { canonical.append(try dialect.canonical(topic)) }
-            return canonical
-        } catch {
-            throw ClusterError(.exchange, error.description)
-        }
-    }
-
-    /// Enters a feed into the catalogue; nothing happens when it is there.
-    public func enter(_ feed: FeedName) async throws {
-        for _ in 0..<100 {
-            if try await !redis.send(["HGET", .string(keys.catalogue), .string(feed.text)]).isNull { return }
-            let version = Int(try await redis.send(["HGET", .string(keys.meta), "catalogue_version"]).string ?? "") ?? 0
-            let entry = CatalogueEntry(exchange: feed.exchange, budget: configuration.group(of: feed))
-            let call = DesireCall(target: .catalogue(keys, feed), value: try entry.json(of: feed), version: version)
-            if case .stored = try await redis.call(call) { return }
-        }
-        throw ClusterError(.redis, "the catalogue is being changed by others all the time; try again")
     }
 }
 

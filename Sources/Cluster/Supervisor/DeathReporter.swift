@@ -9,7 +9,7 @@ actor DeathReporter {
     private let configuration: ColonyConfiguration
     private let logger: Logger
     private var connection: RedisConnection?
-    private var catalogue: [FeedName] = []
+    private var catalogue: [FeedName: CatalogueEntry] = [:]
     private var random = SystemRandomNumberGenerator()
 
     init(configuration: ColonyConfiguration, logger: Logger) {
@@ -37,10 +37,10 @@ actor DeathReporter {
                 // Told as its last beat, and first: nobody is to count on it as a watcher when its feeds become free.
                 let farewell = BeatCall(namespace: configuration.keys, incarnation: incarnation, info: [.init("state", "dead")])
                 _ = try await connection.call(farewell)
-                let known = feeds + catalogue.filter { !feeds.contains($0) }
+                let known = feeds + catalogue.keys.filter { !feeds.contains($0) }
                 released += try await release(known, of: incarnation, on: connection)
                 if let fresh = try? await readCatalogue(connection) {
-                    let missed = fresh.filter { !known.contains($0) }
+                    let missed = fresh.keys.filter { !known.contains($0) }
                     catalogue = fresh
                     released += try await release(missed, of: incarnation, on: connection)
                 }
@@ -61,9 +61,13 @@ actor DeathReporter {
 
     private func release(_ feeds: [FeedName], of incarnation: Incarnation, on connection: RedisConnection) async throws -> Int {
         let calls = feeds.map { feed in
-            let settings = configuration.settings(of: feed.exchange)
+            // By the catalogue, as the workers: its budget group is what the keys are named after.
+            let entry = catalogue[feed]
+            let ours = configuration.settings(of: feed.exchange)
+            let settings = entry.map { (try? configuration.settings(of: feed, entry: $0)) ?? ours } ?? ours
             return ReleaseCall(
-                feed: configuration.keys(of: feed), proof: .dead(incarnation), reason: "process ended",
+                feed: entry.map { configuration.keys.feed(feed, group: $0.budget) } ?? configuration.keys(of: feed),
+                proof: .dead(incarnation), reason: "process ended",
                 delayMilliseconds: draw(settings.takeoverDelay), connectMilliseconds: draw(settings.connectDelay),
                 paceMilliseconds: settings.pace.wholeMilliseconds, quarantineMilliseconds: settings.quarantine.wholeMilliseconds)
         }
@@ -90,8 +94,14 @@ actor DeathReporter {
         return fresh
     }
 
-    private func readCatalogue(_ connection: RedisConnection) async throws -> [FeedName] {
-        let reply = try await connection.send(["HKEYS", .string(configuration.keys.catalogue)])
-        return (reply.array ?? []).compactMap { $0.string.map { FeedName($0) } }
+    private func readCatalogue(_ connection: RedisConnection) async throws -> [FeedName: CatalogueEntry] {
+        let values = try await connection.send(["HGETALL", .string(configuration.keys.catalogue)]).array ?? []
+        var fresh: [FeedName: CatalogueEntry] = [:]
+        for index in stride(from: 0, to: values.count - 1, by: 2) {
+            guard let name = values[index].string, let json = values[index + 1].string else { continue }
+            // A feed that no worker can run is held by none.
+            fresh[FeedName(name)] = try? CatalogueEntry(json: json, of: FeedName(name))
+        }
+        return fresh
     }
 }

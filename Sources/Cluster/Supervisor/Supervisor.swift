@@ -44,6 +44,18 @@ public struct Supervisor: Sendable {
         }
     }
 
+    /// Its workers as they are now.
+    public func samples() -> [WorkerSample] {
+        slots.map { slot in
+            let child = slot.child
+            let usage = child.isUp ? ProcessUsage.read(child.pid) : nil
+            let report = child.report
+            return WorkerSample(
+                name: slot.name, isUp: child.isUp, state: report?.state ?? "", isRedisUp: report?.isRedisUp, restarts: slot.restarts,
+                heldFeeds: report?.held ?? 0, cpuSeconds: usage?.cpuSeconds, residentBytes: usage?.residentBytes, feeds: child.feedReports)
+        }
+    }
+
     private func keepRunning(_ slot: WorkerSlot, reporter: DeathReporter) async throws {
         let name = slot.name
         var backoff = RestartBackoff(cap: configuration.worker.restartCap)
@@ -58,6 +70,7 @@ public struct Supervisor: Sendable {
             } catch {
                 throw ClusterError(.supervisor, "worker \(name) cannot be started from '\(executable)': \(error)")
             }
+            child.ended()
             // The process is reaped: the kernel has closed its sockets. That is the proof.
             // It is reported also while we are being cancelled: the successors wait for it. Bounded by the lease time.
             if let incarnation = child.incarnation {

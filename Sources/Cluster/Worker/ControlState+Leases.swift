@@ -36,6 +36,7 @@ extension ControlState {
         perform(placement.gaveUp(feed, now: .now()))
         heldChanged(held.subtracting([feed]))
         handedOver(feed)
+        if outdated.remove(feed) != nil { feeds[feed]?.post(.stop(reason: "new settings", preferred: nil)) }
     }
 
     private func heldChanged(_ fresh: Set<FeedName>) {

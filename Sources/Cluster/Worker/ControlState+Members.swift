@@ -1,3 +1,4 @@
+import ColonyExchanges
 import Coordination
 import Ingest
 import Logging
@@ -83,10 +84,17 @@ extension ControlState {
 
     func isPaceFree(_ feed: FeedName) -> Bool { (paceLeft(feed) ?? .zero) <= .zero }
 
+    /// With what the catalogue says over the configuration. An entry that cannot be used has no runner here, so that its settings do not matter.
+    func settings(of feed: FeedName) -> ColonyConfiguration.Exchange {
+        let ours = configuration.settings(of: feed.exchange)
+        guard let entry = catalogue[feed] else { return ours }
+        do throws(DialectError) { return try configuration.settings(of: feed, entry: entry) } catch { return ours }
+    }
+
     /// Until a disconnect of the feed would be admitted, as far as is known; nil: none was yet.
     func paceLeft(_ feed: FeedName) -> Duration? {
         guard let group = feeds[feed]?.keys.group, let last = lastAdmitted[group] else { return nil }
-        return configuration.settings(of: feed.exchange).pace - .milliseconds(redisNow - last)
+        return settings(of: feed).pace - .milliseconds(redisNow - last)
     }
 
     func perform(_ actions: [PlacementMachine.Action], catalogueVersion: Int? = nil) {
@@ -117,27 +125,57 @@ extension ControlState {
         perform(actions)
     }
 
-    private func readCatalogue(_ version: Int) {
+    /// Reads the catalogue, of `wanted` version or of whatever it is now.
+    func readCatalogue(_ wanted: Int?) {
+        let generation = generation
+        // Before the entries, so that the version is never newer than they are.
+        send(["HGET", .string(configuration.keys.meta), "catalogue_version"]) { [self] result in
+            guard case .success(let reply) = result else { return placement.catalogueNotRead() }
+            readEntries(version: reply.integer.map { Int($0) } ?? wanted ?? 0, generation: generation)
+        }
+    }
+
+    private func readEntries(version: Int, generation: String) {
         send(["HGETALL", .string(configuration.keys.catalogue)]) { [self] result in
             guard case .success(let reply) = result, let values = reply.array else { return placement.catalogueNotRead() }
-            var fresh: [FeedName: CatalogueEntry] = [:]
-            for index in stride(from: 0, to: values.count - 1, by: 2) {
-                guard let name = values[index].string, let json = values[index + 1].string else { continue }
-                do throws(CoordinationError) {
-                    fresh[FeedName(name)] = try CatalogueEntry(json: json, of: FeedName(name))
-                } catch {
-                    logger.error("A feed of the catalogue cannot be run", error: error, metadata: ["feed": "\(name)"])
-                }
+            // Emptied in between, it would read as if everything had been removed.
+            send(["HGET", .string(configuration.keys.meta), "generation"]) { [self] result in
+                guard case .success(let reply) = result, reply.string == generation else { return placement.catalogueNotRead() }
+                take(values, version: version)
             }
-            catalogue = fresh
-            for feed in feeds.keys where catalogue[feed] == nil {
-                feeds[feed]?.post(.stop(reason: "removed from the catalogue", preferred: nil))
-            }
-            for feed in catalogue.keys where feeds[feed] == nil { addFeed(feed) }
-            perform(placement.catalogueRead(fresh, version: version, now: .now()))
-            readSubscriptions(Array(feeds.keys))
-            subscribeToWakes()
         }
+    }
+
+    private func take(_ values: [RedisValue], version: Int) {
+        var fresh: [FeedName: CatalogueEntry] = [:]
+        for index in stride(from: 0, to: values.count - 1, by: 2) {
+            guard let name = values[index].string, let json = values[index + 1].string else { continue }
+            do throws(CoordinationError) {
+                fresh[FeedName(name)] = try CatalogueEntry(json: json, of: FeedName(name))
+            } catch {
+                logger.error("A feed of the catalogue cannot be run", error: error, metadata: ["feed": "\(name)"])
+            }
+        }
+        memory.read(fresh, generation: generation)
+        let changed = memory.feeds.filter { feed, entry in catalogue[feed].map { $0 != entry } ?? false }.keys
+        catalogue = memory.feeds
+        for feed in changed where feeds[feed] != nil {
+            if held.contains(feed) {
+                // A change of settings is no reason for a disconnect.
+                logger.notice("New settings count when the feed is given up the next time", metadata: ["feed": "\(feed)"])
+                outdated.insert(feed)
+            } else {
+                feeds[feed]?.post(.stop(reason: "new settings", preferred: nil))
+            }
+        }
+        for feed in feeds.keys where catalogue[feed] == nil {
+            feeds[feed]?.post(.stop(reason: "removed from the catalogue", preferred: nil))
+        }
+        for feed in catalogue.keys where feeds[feed] == nil { addFeed(feed) }
+        perform(placement.catalogueRead(catalogue, version: version, now: .now()))
+        enterMissing(version: version)
+        readSubscriptions(Array(feeds.keys))
+        subscribeToWakes()
     }
 
     func addFeed(_ feed: FeedName) {
@@ -146,6 +184,7 @@ extension ControlState {
         for incarnation in dead { handle.post(.deathProved(incarnation)) }
         tellGeneration(handle)
         if let place = places[feed] { handle.post(.placed(rank: place.rank, alternate: place.alternate)) }
+        if let until = invitations[feed], LocalTime.now() < until { handle.post(.invited(until: until)) }
     }
 
     /// In the data set that our own supervisor created nobody can hold a lease that the records do not show.

@@ -228,9 +228,11 @@ extension ControlState {
 
     /// An owner is about to give us a feed: watch it, whatever the rank, and prepare the connection.
     private func take(_ feed: FeedName, _ request: ClusterRequest) {
-        guard let handle = feeds[feed], parked == nil, !held.contains(feed) else { return ready(feed, request, "") }
+        guard parked == nil, !held.contains(feed) else { return ready(feed, request, "") }
         let until = LocalTime.now() + Self.invitationLasts
         invitations[feed] = until
+        // One that has just started may not know the feed yet: it hears of the invitation when it does.
+        guard let handle = feeds[feed] else { return ready(feed, request, "cold") }
         handle.post(.invited(until: until))
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         let loop = eventLoop

@@ -11,9 +11,9 @@ extension ControlState {
         for feed in names {
             guard let handle = feeds[feed] else { continue }
             send(["HGET", .string(handle.keys.subscriptions), "version"]) { [self] result in
-                guard case .success(let reply) = result, let version = reply.integer.map({ Int($0) }),
-                    subscriptionVersions[feed] != version
-                else { return }
+                guard case .success(let reply) = result else { return }
+                guard let version = reply.integer.map({ Int($0) }) else { return restoreDesired(feed) }
+                guard subscriptionVersions[feed] != version else { return }
                 send(["HMGET", .string(handle.keys.subscriptions), "version", "desired"]) { [self] result in
                     guard case .success(let reply) = result, let fields = reply.array, fields.count == 2, let text = fields[1].string,
                         let version = fields[0].integer.map({ Int($0) })
@@ -21,6 +21,7 @@ extension ControlState {
                     do {
                         let topics = try DesiredTopics.decode(text)
                         subscriptionVersions[feed] = version
+                        desiredTexts[feed] = text
                         handle.run { $0.desire(topics, version: version) }
                     } catch {
                         logger.error("Desired subscriptions are not readable", error: error, metadata: ["feed": "\(feed)"])

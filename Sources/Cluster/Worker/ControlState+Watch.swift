@@ -47,7 +47,7 @@ extension ControlState {
             return handle.post(.acquireFailed)
         }
         noteLoad(feed, at: "claim")
-        let policy = configuration.settings(of: feed.exchange)
+        let policy = settings(of: feed)
         let mode: AcquireCall.Mode =
             switch acquisition.mode {
             case .free: .free

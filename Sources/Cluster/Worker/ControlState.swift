@@ -35,6 +35,8 @@ final class ControlState {
     var redisClientID = ""
     var connectFailures = 0
     var isFlushing = false
+    /// Beats sent.
+    var beats = 0
     var isConnecting = false
     var subscriber: RedisConnection?
     var subscribedGroups: Set<String> = []
@@ -52,7 +54,12 @@ final class ControlState {
     var lastAdmitted: [String: Int64] = [:]
     var redisNow: Int64 = 0
     var catalogue: [FeedName: CatalogueEntry] = [:]
+    /// Held feeds whose entry has changed since their runner was made.
+    var outdated: Set<FeedName> = []
+    var memory = CatalogueMemory()
     var subscriptionVersions: [FeedName: Int] = [:]
+    /// The desired subscriptions as they were read last.
+    var desiredTexts: [FeedName: String] = [:]
     var isDraining = false
     /// Of the data set; empty before the first beat.
     var generation = ""
@@ -65,8 +72,15 @@ final class ControlState {
     var keeperWake: Scheduled<Void>?
     var isStopped = false
     var onAllFinished: (() -> Void)?
+    /// Takes lines for the supervisor's metrics.
+    var onReport: ((String) -> Void)?
+    var reportTurn = 0
     /// Incarnations of this host that are proved dead.
     var dead: [Incarnation]
+
+    var nameWatch: NameWatch
+    /// Called when this worker's name turns out to be that of a live one on another host.
+    var onNameTaken: ((Incarnation) -> Void)?
 
     // Requests and handovers.
     var requestsVersion: Int64 = 0
@@ -100,6 +114,7 @@ final class ControlState {
         self.keeper = RenewalKeeper(timing: configuration.lease, isDirect: configuration.redis.direct)
         self.deadman = Deadman(isOn: configuration.deadman)
         self.placement = PlacementMachine(name: incarnation.name, settings: configuration.placement)
+        self.nameWatch = NameWatch(own: incarnation, patience: configuration.lease.ttl, now: .now())
         self.handovers = HandoverMachine(patience: configuration.handoverPatience)
         self.startedAtMilliseconds = WallClock.nanoseconds() / 1_000_000
     }

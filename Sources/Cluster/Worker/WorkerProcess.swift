@@ -58,6 +58,7 @@ public struct WorkerProcess: Sendable {
         var logger = logger
         logger[metadataKey: "worker.id"] = "\(incarnation)"
         let pipe = StatusPipe()
+        let nameTaken = NameTaken()
         pipe.write("incarnation \(incarnation)")
         let writer = EpochFloorWriter(store, logger: logger)
         let controlGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -73,7 +74,6 @@ public struct WorkerProcess: Sendable {
         }.get()
         let controlLoop = controlGroup.next()
         let control = try await controlLoop.submit { [logger] in
-            let plane = Mutex<ControlPlane?>(nil)
             let box = PlaneBox()
             let state = ControlState(
                 configuration: configuration, incarnation: incarnation, previous: lock.previous, floors: floors, floorWriter: writer,
@@ -81,8 +81,9 @@ public struct WorkerProcess: Sendable {
                 makeFeed: { state, feed, entry in
                     WorkerProcess.makeFeed(feed, entry, state, box.plane, link, dataLoop)
                 },
-                onHeldChanged: { feeds in pipe.write("feeds " + feeds.map(\.text).joined(separator: " ")) })
-            _ = plane
+                onHeldChanged: { feeds in pipe.tell(feeds: feeds.map(\.text)) })
+            state.onReport = { pipe.write($0) }
+            state.onNameTaken = { nameTaken.rival = $0 }
             let made = ControlPlane(state: state)
             box.plane = made
             state.start()
@@ -91,8 +92,8 @@ public struct WorkerProcess: Sendable {
         logger.info(
             "Worker started", metadata: ["redis": "\(configuration.redis.endpoint)", "previous": "\(lock.previous?.text ?? "none")"])
 
-        // Until cancelled: a sign of life for the supervisor, proved by a turn of the control loop.
-        while !Task.isCancelled {
+        // Until cancelled, or in the way of another: a sign of life for the supervisor, proved by a turn of the control loop.
+        while !Task.isCancelled, nameTaken.rival == nil {
             do { try await controlLoop.submit { pipe.write("tick") }.get() } catch { break }
             do { try await Task.sleep(for: .milliseconds(500)) } catch { break }
         }
@@ -105,11 +106,15 @@ public struct WorkerProcess: Sendable {
         await journal?.close()
         if let failure = journal?.failure { logger.warning("The journal has a hole", metadata: ["reason": "\(failure)"]) }
         withExtendedLifetime(lock) {}
+        if let rival = nameTaken.rival {
+            throw ClusterError(
+                .inUse, "the worker name '\(name)' is in use on another host, by \(rival); give this worker another name (worker.name)")
+        }
     }
 
     /// Enters the exchanges whose topics the configuration names, so that a worker alone is a working system.
     private static func wantConfigured(_ configuration: ColonyConfiguration) async throws {
-        let wanting = configuration.exchanges.filter { !$0.value.topics.isEmpty }
+        let wanting = configuration.exchanges.filter { !$0.value.topics.isEmpty && $0.value.isProducer }
         guard !wanting.isEmpty else { return }
         let client = try await ClusterClient.connect(configuration)
         defer { client.close() }
@@ -170,6 +175,15 @@ public struct WorkerProcess: Sendable {
     }
 }
 
+/// The live worker whose name we have, if there is one.
+private final class NameTaken: Sendable {
+    private let value = Mutex<Incarnation?>(nil)
+    var rival: Incarnation? {
+        get { value.withLock { $0 } }
+        set { value.withLock { $0 = newValue } }
+    }
+}
+
 /// Filled before the control loop turns again.
 private final class PlaneBox {
     var plane: ControlPlane?
@@ -187,13 +201,4 @@ final class FeedRunnerBox: Sendable {
 
     func set(_ runner: FeedRunner) { box.value = runner }
     var runner: FeedRunner? { box.value }
-}
-
-/// Standard output as a pipe to the supervisor: one short line per change, and a `tick` every half second.
-final class StatusPipe: Sendable {
-    func write(_ line: String) {
-        let bytes = Array((line + "\n").utf8)
-        // A supervisor that is gone must not stop the worker: the error is of no interest.
-        _ = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
-    }
 }

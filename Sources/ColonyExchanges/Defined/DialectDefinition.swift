@@ -182,7 +182,7 @@ extension DialectDefinition {
     }
 
     /// How `subscribe` joins channel and symbol in one word: `{channel}.{symbol}` or `{symbol}@{channel}`; nil where it does not.
-    var joint: Joint? {
+    package var joint: Joint? {
         guard let subscribe else { return nil }
         for (isChannelFirst, head, tail) in [(true, "{channel}", "{symbol}"), (false, "{symbol}", "{channel}")] {
             guard let first = subscribe.firstRange(of: head), let last = subscribe[first.upperBound...].firstRange(of: tail) else {
@@ -196,8 +196,8 @@ extension DialectDefinition {
         return nil
     }
 
-    struct Joint: Sendable, Equatable {
-        var isChannelFirst: Bool
-        var separator: String
+    package struct Joint: Sendable, Equatable {
+        package var isChannelFirst: Bool
+        package var separator: String
     }
 }

@@ -24,7 +24,9 @@ extension FeedMachine {
             if reply == .fenced { return lose("another worker holds the lease", &actions) }
             if ended == nil { actions.append(.closeSocket(reason: "no longer admitted")) }
             gateReplied(lease, reply, now, &random, &actions)
-        case (.softening(let lease, _), .disconnect(let reply)): softReplied(lease, reply, now, &random, &actions)
+        case (.softening(let lease, let pending), .disconnect(let reply)):
+            guard case .disconnect(_, _, _, let reason) = pending.call else { preconditionFailure("softening by \(pending.call)") }
+            softReplied(lease, reply, reason: reason, now, &random, &actions)
         case (.ending(let lease, let pending), .disconnect(let reply)): endReplied(lease, pending, reply, now, &random, &actions)
         case (.resuming(let lease, _, let ended), .resume(let reply)): resumeReplied(lease, ended, reply, now, &random, &actions)
         case (.releasing, .release): finishReleasing(&actions)
@@ -79,11 +81,12 @@ extension FeedMachine {
     }
 
     mutating func softReplied(
-        _ lease: Lease, _ reply: DisconnectReply, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+        _ lease: Lease, _ reply: DisconnectReply, reason: String, _ now: LocalTime, _ random: inout some RandomNumberGenerator,
+        _ actions: inout [Action]
     ) {
         switch reply {
         case .ended(_, let milliseconds):
-            actions.append(.closeSocket(reason: "reconnect admitted"))
+            actions.append(.closeSocket(reason: reason))
             state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(milliseconds)))
         case .refused(let milliseconds):
             actions.append(.report(.refusedDisconnect(reason: "within the pace", milliseconds: milliseconds)))

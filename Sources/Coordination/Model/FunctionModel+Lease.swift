@@ -97,19 +97,35 @@ extension FunctionModel {
         guard call.keys.count == call.values.count else { throw Self.error("BADARG renew needs one token per key") }
         var texts: [String] = []
         for (lease, token) in zip(call.keys, call.values) {
-            guard let fields = hashes[lease] else {
-                texts.append("-1")
-                continue
+            switch renew(lease, token: token, now: now) {
+            case .renewed: texts.append("1")
+            case .refused: texts.append("0")
+            case .missing: texts.append("-1")
             }
-            guard !token.isEmpty, fields["token"] == token else {
-                texts.append("0")
-                continue
-            }
-            hashes[lease]?["renewals"] = String((Int64(fields["renewals"] ?? "") ?? 0) + 1)
-            hashes[lease]?["renewed_at"] = String(now)
-            texts.append("1")
         }
         return Self.reply(texts + [String(now)])
+    }
+
+    /// `renew` of one lease, without the way through text.
+    package mutating func renew(_ lease: String, token: String, now: Int64) -> RenewReply.Result {
+        guard let at = hashes.index(forKey: lease) else { return .missing }
+        guard !token.isEmpty, hashes.values[at]["token"] == token else { return .refused }
+        let renewals = String((hashes.values[at]["renewals"].flatMap { Int64($0) } ?? 0) + 1)
+        let time = String(now)
+        hashes.values[at]["renewals"] = renewals
+        hashes.values[at]["renewed_at"] = time
+        return .renewed
+    }
+
+    /// `observe` of one lease, without the way through text; nil: there is no record.
+    package func observe(_ lease: String) -> LeaseObservation? {
+        guard let fields = hashes[lease], let state = fields["state"].flatMap({ LeaseObservation.State(rawValue: $0) }) else { return nil }
+        func number(_ name: String) -> Int64 { fields[name].flatMap { Int64($0) } ?? 0 }
+        func text(_ name: String) -> String? { fields[name].flatMap { $0.isEmpty ? nil : $0 } }
+        return LeaseObservation(
+            state: state, holder: text("holder").map { Incarnation($0) }, epoch: Int(number("epoch")), renewals: Int(number("renewals")),
+            ttlMilliseconds: number("ttl_ms"), phase: fields["phase"].flatMap { LeaseObservation.Phase(rawValue: $0) } ?? .waiting,
+            preferred: text("preferred"), lastMilliseconds: number("last_ms"), server: fields["server"] ?? "")
     }
 
     mutating func gate(_ call: Arguments, now: Int64) throws(RedisError) -> RedisValue {

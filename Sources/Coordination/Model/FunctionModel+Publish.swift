@@ -14,7 +14,9 @@ extension FunctionModel {
 
         let packets = try packets(call, skipping: Int(cursor - first))
         guard let head = packets.first, let tail = packets.last else { return Self.reply("1", String(cursor)) }
-        let epoch = record.number("epoch")
+        var epoch = record.number("epoch")
+        // Without the check the caller's own epoch counts.
+        if omitted.contains(.tokenCheck) { epoch = token.split(separator: ":").last.flatMap { Int64($0) } ?? epoch }
         for (packet, sequence) in [(head, cursor), (tail, cursor + Int64(packets.count) - 1)] {
             guard packet.id == Self.id(Int64(packet.id.milliseconds), epoch: epoch, sequence: sequence) else {
                 throw Self.error("BADID \(packet.id) must end in epoch \(epoch) and sequence \(sequence)")

@@ -17,7 +17,8 @@ public enum Routing: String, Sendable, Hashable, Codable, CaseIterable {
 /// | `exchange` | text, the exchange id | required |
 /// | `budget` | text, the budget group: the hash tag of the feed's keys | the exchange id |
 /// | `weight` | whole number from 1 on: how much it counts in a worker's load | 1 |
-/// | `routing` | `symbol`, `channel`, `feed` | `symbol` |
+/// | `routing` | `symbol` (the configuration says), `channel`, `feed` | `symbol` |
+/// | `shards` | whole number: over how many connections the exchange's symbols are split; the same in all its feeds | 1 |
 /// | `policy` | object of texts: settings of this feed as in the configuration (`pace`: `60s`, `exclusive`: `data`) | empty |
 ///
 /// Fields this version does not know are ignored.
@@ -26,13 +27,18 @@ public struct CatalogueEntry: Sendable, Hashable {
     public var budget: String
     public var weight: Int
     public var routing: Routing
+    public var shards: Int
     public var policy: [String: String]
 
-    public init(exchange: String, budget: String? = nil, weight: Int = 1, routing: Routing = .symbol, policy: [String: String] = [:]) {
+    public init(
+        exchange: String, budget: String? = nil, weight: Int = 1, routing: Routing = .symbol, shards: Int = 1,
+        policy: [String: String] = [:]
+    ) {
         self.exchange = exchange
         self.budget = budget ?? exchange
         self.weight = weight
         self.routing = routing
+        self.shards = shards
         self.policy = policy
     }
 
@@ -45,11 +51,11 @@ public struct CatalogueEntry: Sendable, Hashable {
             throw CoordinationError(
                 .badCatalogueEntry,
                 "the catalogue's entry of feed '\(feed)' cannot be read: \(Self.reason(error)); write it with the fields "
-                    + "exchange, budget, weight, routing, policy")
+                    + "exchange, budget, weight, routing, shards, policy")
         }
         self.init(
             exchange: stored.exchange, budget: stored.budget, weight: stored.weight ?? 1, routing: stored.routing ?? .symbol,
-            policy: stored.policy ?? [:])
+            shards: stored.shards ?? 1, policy: stored.policy ?? [:])
         try check(feed)
     }
 
@@ -59,7 +65,9 @@ public struct CatalogueEntry: Sendable, Hashable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         do {
-            let stored = Stored(exchange: exchange, budget: budget, weight: weight, routing: routing, policy: policy.isEmpty ? nil : policy)
+            let stored = Stored(
+                exchange: exchange, budget: budget, weight: weight, routing: routing, shards: shards == 1 ? nil : shards,
+                policy: policy.isEmpty ? nil : policy)
             return String(decoding: try encoder.encode(stored), as: UTF8.self)
         } catch {
             throw CoordinationError(.badCatalogueEntry, "the entry of feed '\(feed)' cannot be written as JSON: \(error)")
@@ -71,6 +79,7 @@ public struct CatalogueEntry: Sendable, Hashable {
         var budget: String?
         var weight: Int?
         var routing: Routing?
+        var shards: Int?
         var policy: [String: String]?
     }
 
@@ -83,6 +92,9 @@ public struct CatalogueEntry: Sendable, Hashable {
         }
         // The budget group becomes a hash tag: a brace in it would move its keys to other slots.
         guard Self.isGroup(budget) else { throw wrong("its budget group is '\(budget)'; use a-z 0-9 _ . - /") }
+        guard (1...FeedLayout.maximumShards).contains(shards) else {
+            throw wrong("it splits into \(shards) shards; use 1 to \(FeedLayout.maximumShards)")
+        }
         guard (1...1000).contains(weight) else { throw wrong("its weight is \(weight); use 1 to 1000") }
     }
 

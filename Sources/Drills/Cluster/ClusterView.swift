@@ -29,6 +29,8 @@ package final class ClusterView: Sendable {
 
     package var feeds: [FeedName] { keys.map(\.feed) }
 
+    func keys(of feed: FeedName) -> FeedKeys? { keys.first { $0.feed == feed } }
+
     /// All records at (nearly) one moment.
     package func leases() async throws -> [Lease] {
         try await withThrowingTaskGroup(of: (Int, Lease).self) { group in

@@ -6,12 +6,27 @@ internal import TestSupport
 enum Launch {
     /// Runs `words` with its output in `log`. In a session of its own: Ctrl-C at the terminal is for the drill, which ends the rest in order.
     static func start(_ words: [String], log: String) async throws -> ChildProcess {
-        try await ChildProcess.spawn("/bin/sh", ["-c", #"log=$1; shift; exec setsid "$@" >>"$log" 2>&1"#, "sh", log] + words)
+        try await ChildProcess.spawn(
+            "/bin/sh", ["-c", #"log=$1; shift; exec setsid "$@" >>"$log" 2>&1"#, "sh", log] + words, environment: environment)
     }
 
     /// The same, with its output read by us.
     static func start(_ words: [String]) async throws -> ChildProcess {
-        try await ChildProcess.spawn("setsid", words)
+        try await ChildProcess.spawn("setsid", words, environment: environment)
+    }
+
+    /// Ours without the settings of a cluster that a person may have in it.
+    private static var environment: [String: String] {
+        var variables: [String: String] = [:]
+        var pointer = environ
+        while let entry = pointer.pointee {
+            let text = String(cString: entry)
+            if let equals = text.firstIndex(of: "="), !text.hasPrefix("COLONY_") {
+                variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            }
+            pointer += 1
+        }
+        return variables
     }
 
     /// Asks with `signal`, insists with SIGKILL after `patience`; returns when the process is reaped.

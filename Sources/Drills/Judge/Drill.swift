@@ -48,6 +48,7 @@ package enum Drill {
         case .storm: StormScenario()
         case .flap: FlapScenario()
         case .term: TermScenario()
+        case .move: MoveScenario()
         case .deploy: DeployScenario()
         case .scale: ScaleScenario()
         case .partition: PartitionScenario()
@@ -72,11 +73,16 @@ package enum Drill {
     }
 }
 
-/// The function library with its fence taken out, as a broken build would be.
+/// The function library with its fence taken out, as a broken build would be: who shows another token than the record's writes all the same.
 enum Sabotage {
+    private static let fence = "    if lease[1] ~= token or token == '' then return { '0', 'FENCED' } end\n"
+    private static let opening = """
+            if lease[1] ~= token then
+                lease[2], lease[3], lease[4], lease[5] = 'live', args[2], '0', string.match(token, ':(%d+)$')
+            end
+
+        """
+
     static let withoutFence = FunctionLibrary(
-        name: FunctionLibrary.colony1.name,
-        source: FunctionLibrary.colony1.source.replacing(
-            "    if lease[1] ~= token or token == '' then return { '0', 'FENCED' } end\n    if lease[2] ~= 'live' then return { '0', 'ENDED' } end\n",
-            with: "    args[2] = args[2] and lease[3]\n"))
+        name: FunctionLibrary.colony1.name, source: FunctionLibrary.colony1.source.replacing(fence, with: opening))
 }

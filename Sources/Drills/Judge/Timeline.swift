@@ -7,6 +7,8 @@ package struct Timeline: Sendable {
         package var open: Int64
         /// Nil: still open at the end of the record.
         package var close: Int64?
+        /// Path of the request: an exchange may have several addresses, a feed each.
+        package var path = ""
     }
 
     /// A stretch of a lane.
@@ -61,7 +63,7 @@ package struct Timeline: Sendable {
             switch line.kind {
             case "open":
                 places[line.socket] = sockets[line.exchange, default: []].count
-                sockets[line.exchange, default: []].append(Socket(number: line.socket, open: line.boot))
+                sockets[line.exchange, default: []].append(Socket(number: line.socket, open: line.boot, path: line.path))
             case "close":
                 if let place = places[line.socket] { sockets[line.exchange]?[place].close = line.boot }
             default:
@@ -139,11 +141,15 @@ extension Evidence {
     var overlapBesidesCuts: Double {
         let cuts = story.faults.filter { $0.kind == "cut-exchange" || $0.kind == "island" }
         var total: Int64 = 0
-        for (exchange, sockets) in timeline.sockets {
-            for (older, newer) in zip(sockets, sockets.dropFirst()) {
-                let end = older.close ?? timeline.to
-                let isCut = cuts.contains { $0.feeds.contains(exchange) && older.open < $0.boot && end > $0.boot }
-                if newer.open < end, !isCut { total += end - newer.open }
+        for (exchange, all) in timeline.sockets {
+            for sockets in Dictionary(grouping: all, by: \.path).values {
+                for (older, newer) in zip(sockets, sockets.dropFirst()) {
+                    let end = older.close ?? timeline.to
+                    let isCut = cuts.contains { cut in
+                        older.open < cut.boot && end > cut.boot && cut.feeds.contains { $0.prefix { $0 != "/" } == exchange }
+                    }
+                    if newer.open < end, !isCut { total += end - newer.open }
+                }
             }
         }
         return Double(total) / 1e6

@@ -7,6 +7,8 @@ enum TruthLines {
         var boot: Int64
         var exchange: String
         var socket: UInt64
+        /// Of the request that opened the socket, without its query.
+        var path = ""
     }
 
     /// Calls `body` for each line about sockets and packets, in order. Throws when the file cannot be read.
@@ -30,7 +32,8 @@ enum TruthLines {
             body(
                 Line(
                     kind: kind, boot: boot, exchange: word(#""exchange":""#, text),
-                    socket: UInt64(number(#""socket":"#, text) ?? 0)))
+                    socket: UInt64(number(#""socket":"#, text) ?? 0),
+                    path: kind == "open" ? String(word(#""request":""#, text).prefix { $0 != "?" }) : ""))
         }
     }
 

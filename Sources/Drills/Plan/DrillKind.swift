@@ -9,6 +9,7 @@ package enum DrillKind: String, Sendable, CaseIterable {
     case storm
     case flap
     case term
+    case move
     case deploy
     case scale
     case partition
@@ -31,13 +32,14 @@ package enum DrillKind: String, Sendable, CaseIterable {
         case .storm: "the exchanges cut all websockets at once: the pace is kept, each reconnect has its admission"
         case .flap: "the exchanges cut every websocket after a few seconds, again and again: one reconnect per pace and exchange"
         case .term: "SIGTERM of a worker that holds many feeds: all leases free and the process gone within 500 ms"
-        case .deploy: "every worker is ended by SIGTERM and started again, one after the other: each feed is handed over in order"
+        case .move: "a feed is handed over on request to a successor whose TLS is up: the gap is an upgrade and a subscription"
+        case .deploy: "every worker is drained and replaced, one after the other: each feed is handed over by its owner, once"
         case .scale: "one worker becomes four, and one again by SIGTERM: loads even out within the cap, no feed moves twice"
         case .partition: "three hosts; one is cut from Redis, from the exchanges, from both, one way: each as the failure table says"
         case .soak: "a random fault of the other kinds every 20 s"
         }
     }
 
-    /// Runs only on a private cluster; `drill --target` refuses them.
-    package var isHarmless: Bool { self == .kill || self == .deploy }
+    /// What a staging cluster survives without being noticed by its readers beyond marked handovers; `drill --target` refuses the others.
+    package var isHarmless: Bool { [.kill, .move, .deploy].contains(self) }
 }

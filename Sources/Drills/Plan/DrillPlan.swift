@@ -48,7 +48,7 @@ package struct DrillPlan: Sendable {
         guard minutes > 0 else { throw DrillError(.usage, "--minutes is above 0, not \(minutes)") }
         guard rate > 0, rate <= 10_000 else { throw DrillError(.usage, "--rate is above 0 and at most 10000, not \(rate)") }
         hosts = Self.hosts(kind, workers: workers)
-        if [.kill, .freeze, .cutRedis, .partition, .deploy, .term].contains(kind), workers < 2 {
+        if [.kill, .freeze, .cutRedis, .partition, .move, .deploy, .term].contains(kind), workers < 2 {
             throw DrillError(.usage, "the drill '\(kind.rawValue)' needs at least 2 workers: somebody has to take over")
         }
         let known = ServerDialects.all.map(\.exchange)
@@ -71,7 +71,8 @@ package struct DrillPlan: Sendable {
             }
             settings[String(setting[..<equals])] = String(setting[setting.index(after: equals)...])
         }
-        if options.sabotage == .deadman || !options.hasDeadman { settings["deadman"] = "off" }
+        // Only a host that thaws again tries to write beyond its lease.
+        if options.sabotage == .deadman || options.sabotage == .fencing || !options.hasDeadman { settings["deadman"] = "off" }
         if options.sabotage == .fencing, kind != .freeze { throw DrillError(.usage, "fencing off is shown by the drill 'freeze'") }
         if options.sabotage == .deadman, kind != .freeze { throw DrillError(.usage, "dead-man off is shown by the drill 'freeze'") }
         if options.sabotage == .pace, ![.flap, .storm].contains(kind) {
@@ -155,6 +156,7 @@ package struct DrillPlan: Sendable {
                 (runs, minutes, pace) = (1, 3, .seconds(60))
             case .term:
                 (runs, exchanges, rate) = (5, 40, 5)
+            case .move: (runs, exchanges) = (20, 6)
             case .deploy:
                 (runs, exchanges, rate) = (1, 12, 10)
             case .scale:

@@ -66,7 +66,7 @@ extension DrillReport {
             let limit = index + 1 < story.faults.count ? story.faults[index + 1].boot : timeline.to
             var end = fault.healedBoot ?? fault.boot
             for feed in fault.feeds {
-                let next = timeline.sockets[feed]?.first { $0.open > fault.boot && $0.open < limit }
+                let next = timeline.sockets[String(feed.prefix { $0 != "/" })]?.first { $0.open > fault.boot && $0.open < limit }
                 if let next { end = max(end, next.open) }
             }
             if found.map({ end - fault.boot > $0.end - $0.fault.boot }) ?? true { found = (fault, end) }

@@ -132,7 +132,7 @@ package struct DrillReport: Sendable {
         }
         for sample in story.samples {
             let numbers = HistoryVerdict.Quantiles(sample.milliseconds)
-            guard sample.name != "feeds not resumed" else { continue }
+            guard sample.name != "late batches stored" else { continue }
             lines.append(
                 "  \(sample.name): \(numbers.count) times, p50 \(DrillStage.text(numbers.p50 ?? 0)), p99 \(DrillStage.text(numbers.p99 ?? 0)), "
                     + "max \(DrillStage.text(numbers.max ?? 0))")

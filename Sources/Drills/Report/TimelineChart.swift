@@ -124,18 +124,19 @@ struct TimelineChart: Sendable {
 
     private func sockets(_ sockets: [Timeline.Socket], y: Double, height: Double) -> String {
         var svg = ""
-        var latest: Int64 = .min
+        var latest: [String: Int64] = [:]
         for socket in sockets {
+            let before = latest[socket.path] ?? .min
             let close = socket.close ?? to
             if close > from, socket.open < to {
                 svg += rectangle(
                     socket.open, close, y: y, height: height, fill: "#2e9e62", title: "websocket \(socket.number)")
-                if socket.open < latest {
+                if socket.open < before {
                     svg += rectangle(
-                        socket.open, min(latest, close), y: y - 2, height: height + 4, fill: "#d32f2f", title: "two websockets open")
+                        socket.open, min(before, close), y: y - 2, height: height + 4, fill: "#d32f2f", title: "two websockets open")
                 }
             }
-            latest = max(latest, close)
+            latest[socket.path] = max(before, close)
         }
         return svg
     }

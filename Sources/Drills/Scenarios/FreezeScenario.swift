@@ -1,6 +1,9 @@
 internal import Coordination
 internal import Glibc
 internal import History
+internal import Ingest
+internal import NIOCore
+internal import RedisClient
 
 /// SIGSTOP of a producing worker; with the dead-man off the whole host, which thaws again.
 struct FreezeScenario: Scenario {
@@ -50,6 +53,7 @@ struct FreezeScenario: Scenario {
     static func thaw(_ stage: inout DrillStage, run: Int) async throws {
         let victim = try await stage.victim()
         guard let host = stage.cluster.hosts.first(where: { $0.number == victim.host }) else { return }
+        let before = try await stage.epochs()
         let fault = try stage.fault(
             "freeze", run: run, worker: victim.id, feeds: victim.feeds.map(\.text), detail: "whole host, no dead-man")
         host.signal(SIGSTOP)
@@ -59,6 +63,7 @@ struct FreezeScenario: Scenario {
         do {
             gaps = try await stage.acquisitions(of: victim.feeds, after: fault, notBy: victim.id, within: .seconds(40))
             try await stage.pause(1000...3000)
+            stage.story.add(Double(try await lateBatches(of: victim, before, stage)), to: "late batches stored")
         } catch {
             resume(host, frozen)
             throw error
@@ -70,6 +75,31 @@ struct FreezeScenario: Scenario {
         stage.tell(
             "run \(run): froze \(victim.id.prefix { $0 != "." }) and its supervisor, dead-man off; taken over after "
                 + "\(DrillStage.text(gaps.last ?? 0)), then thawed")
+    }
+
+    /// What the network may have kept of the frozen worker arrives now: a batch under its old token for each of its feeds. Returns how many
+    /// were stored.
+    private static func lateBatches(
+        of victim: DrillStage.Producer, _ epochs: [FeedName: Int], _ stage: DrillStage
+    ) async throws -> Int {
+        let connection = try await stage.cluster.redis.connect()
+        defer { connection.close() }
+        var stored = 0
+        for feed in victim.feeds {
+            guard let keys = stage.cluster.view.keys(of: feed), let epoch = epochs[feed] else { continue }
+            let now = WallClock.nanoseconds()
+            let sequence = 1_000_000
+            let call = PublishCall(
+                feed: keys, token: Token(incarnation: Incarnation(victim.id), epoch: epoch), first: sequence,
+                controlMaximumLength: 10_000_000, streams: [],
+                packets: [
+                    .init(
+                        stream: 0, id: EntryID(milliseconds: now / 1_000_000 + 1, epoch: epoch, sequence: sequence), timeNanoseconds: now,
+                        previous: 0, data: ByteBuffer(string: "late"))
+                ])
+            if try await connection.call(call) != .fenced { stored += 1 }
+        }
+        return stored
     }
 
     private static func resume(_ host: DrillHost, _ frozen: [Int32]) {
@@ -96,11 +126,18 @@ struct FreezeScenario: Scenario {
                     .takeoverTime, kept: worst <= bound,
                     "without proof of death taken over after \(DrillStage.text(worst)) at most, bound T + P + 1 s"))
         }
+        let late = evidence.story.samples("late batches stored")
+        if !late.isEmpty {
+            let stored = Int(late.reduce(0, +))
+            promises.append(
+                DrillPromise(
+                    .fencedData, kept: stored == 0, "late batches of frozen workers that were stored behind their successors: \(stored)"))
+        }
         return promises
     }
 
     /// Without the dead-man a frozen host leaves its websocket open: the contract's second non-guarantee.
     func excused(_ plan: DrillPlan) -> Set<HistoryRule> {
-        plan.settings["deadman"] == "off" && plan.options.sabotage == nil ? [.s4, .s5, .s11] : []
+        plan.settings["deadman"] == "off" && plan.options.sabotage != .deadman ? [.s4, .s5, .s11] : []
     }
 }

@@ -55,37 +55,73 @@ struct TermScenario: Scenario {
     func judge(_ evidence: Evidence) -> [DrillPromise] { Self.judgeDrain(evidence) }
 }
 
-/// Every worker is replaced, one after the other.
+/// A feed is handed over on request.
+struct MoveScenario: Scenario {
+    func run(_ stage: inout DrillStage) async throws {
+        for run in 1...stage.plan.runs {
+            try await stage.pause(0...1000)
+            let producers = try await stage.producers()
+            let choices = producers.flatMap { producer in producer.feeds.map { (producer, $0) } }
+            guard let (owner, feed) = choices.randomElement(using: &stage.random) else { continue }
+            let fault = try stage.fault("move", run: run, worker: owner.id, feeds: [feed.text])
+            let move = try await stage.cluster.client.move(feed, to: nil, force: true, within: stage.patience) { _ in }
+            if let gap = move.gapMilliseconds { stage.story.add(Double(gap), to: "without a websocket") }
+            let gaps = try await stage.acquisitions(of: [feed], after: fault, notBy: owner.id, within: .seconds(5))
+            for gap in gaps { stage.story.add(gap, to: "asked to handed over") }
+            try await stage.untilWhole("the cluster after \(feed) was moved")
+            stage.tell(
+                "run \(run): moved \(feed) from \(move.from) to \(move.to); without a websocket for "
+                    + (move.gapMilliseconds.map { "\($0) ms" } ?? "no time"))
+        }
+    }
+
+    func judge(_ evidence: Evidence) -> [DrillPromise] { Handover.judge(evidence) }
+}
+
+/// Every worker is replaced, one after the other: drained first, so that each feed goes to a successor that is ready for it.
 struct DeployScenario: Scenario {
     func run(_ stage: inout DrillStage) async throws {
         for run in 1...stage.plan.runs {
-            var replaced: Set<String> = []
-            while let next = try await stage.cluster.readyWorkers().map(\.id).sorted().first(where: {
-                !replaced.contains(String($0.prefix { $0 != "." }))
-            }) {
-                let name = String(next.prefix { $0 != "." })
-                replaced.insert(name)
-                guard let victim = try await stage.producers().first(where: { $0.id == next }) else {
-                    stage.tell("run \(run): \(name) holds nothing; it is replaced without a handover")
-                    continue
+            let workers = try await stage.cluster.readyWorkers().sorted { $0.id < $1.id }
+            for worker in workers {
+                let name = String(worker.id.prefix { $0 != "." })
+                let held = try await stage.producers().first { $0.id == worker.id }?.feeds ?? []
+                let started = LocalTime.now()
+                let fault = try stage.fault("deploy", run: run, worker: worker.id, feeds: held.map(\.text))
+                _ = try await stage.cluster.client.drain(name, force: stage.plan.pace == .zero, within: stage.patience) { _ in }
+                let gaps = try await stage.acquisitions(of: held, after: fault, notBy: worker.id, within: .seconds(20))
+                for gap in gaps { stage.story.add(gap, to: "asked to handed over") }
+                kill(Int32(worker.pid), SIGTERM)
+                try await stage.cluster.view.until("the end of \(name)", within: .seconds(20)) { _ in
+                    Launch.isRunning(Int32(worker.pid)) ? "process \(worker.pid) still runs" : nil
                 }
-                try await TermScenario.drain(victim, &stage, run: run)
+                try await stage.untilWhole("the cluster after \(name) was replaced")
+                stage.tell(
+                    "run \(run): replaced \(name) with \(held.count) feeds in \(DrillStage.text(DrillStage.milliseconds(since: started)))")
                 // A worker that has just come counts, as one who could take over, only after the settle time.
                 try await Task.sleep(for: stage.cluster.client.configuration.placement.settle + .seconds(2))
             }
         }
     }
 
-    func judge(_ evidence: Evidence) -> [DrillPromise] {
-        // In order: the marker says that everything received before it is stored.
+    func judge(_ evidence: Evidence) -> [DrillPromise] { Handover.judge(evidence) }
+}
+
+enum Handover {
+    /// Whether every feed was given up by its owner, in order.
+    static func judge(_ evidence: Evidence) -> [DrillPromise] {
         let silent = evidence.story.faults.filter { fault in
             let ended = evidence.events.filter { $0.at >= fault.wall && $0.event == "released" && $0.worker == fault.worker }
-            return Set(ended.map(\.feed)) != Set(fault.feeds)
+            return !Set(fault.feeds).isSubset(of: Set(ended.map(\.feed)))
         }
-        return TermScenario.judgeDrain(evidence) + [
+        let count = evidence.story.faults.reduce(0) { $0 + $1.feeds.count }
+        let gaps = evidence.verdict.packetGap
+        return [
             DrillPromise(
                 .takeoverTime, kept: silent.isEmpty,
-                silent.isEmpty ? "every feed was handed over by its owner" : "not every feed of \(silent.map(\.worker)) was handed over")
+                silent.isEmpty
+                    ? "\(count) feeds handed over by their owners; without packets for p99 \(gaps.p99.map { DrillStage.text($0) } ?? "-")"
+                    : "not every feed of \(silent.map(\.worker)) was handed over")
         ]
     }
 }

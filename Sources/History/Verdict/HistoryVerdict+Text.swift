@@ -44,7 +44,7 @@ extension HistoryVerdict {
         return lines.joined(separator: "\n")
     }
 
-    static func text(_ number: Double) -> String { "\((number * 10).rounded() / 10)" }
+    package static func text(_ number: Double) -> String { "\((number * 10).rounded() / 10)" }
 
     private static func padded(_ text: String, _ width: Int) -> String {
         text + String(repeating: " ", count: max(0, width - text.count))

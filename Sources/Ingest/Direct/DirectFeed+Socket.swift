@@ -95,6 +95,8 @@ extension DirectFeed {
                     feed.perform(feed.subscriptions.woken(now: .now()))
                 }
             case .staleStream(let topic): perform(subscriptions.resubscribe([topic], now: .now()))
+            case .silentConnection(let streams, let silence):
+                handle(.softError(reason: KeepAlive.silence(streams: streams, silence)))
             case .needsReconnect(let topics): handle(.softError(reason: "a new connection must carry \(topics.count) more topics"))
             }
         }

@@ -52,7 +52,7 @@ package final class DirectFeed {
     private var wake: Scheduled<Void>?
     var subscriptionWake: Scheduled<Void>?
     private var ticker: RepeatedTask?
-    private var sinceSweep: Duration = .zero
+    private var ticks = 0
     /// The delegate asked for a rest.
     package var isReading = true {
         didSet {
@@ -144,17 +144,16 @@ package final class DirectFeed {
     private func tick() {
         guard let path else { return }
         let now = LocalTime.now()
-        sinceSweep += configuration.tick
-        if sinceSweep >= .seconds(1) {
-            sinceSweep = .zero
+        ticks += 1
+        // What is not read cannot be missed.
+        if ticks % 4 == 0, isReading {
             perform(subscriptions.sweep(generation: generation, now: now) { path.lastReceived($0) })
         }
-        // What is not read cannot be missed.
         guard isReading, var keepAlive else { return }
         let verdict = keepAlive.check(
             now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame),
             lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
-            expectsData: !subscriptions.connectionTopics.isEmpty)
+            expectsData: !subscriptions.connectionTopics.isEmpty, acknowledged: subscriptions.acknowledgedCount)
         self.keepAlive = keepAlive
         switch verdict {
         case .alive: break

@@ -30,6 +30,8 @@ public struct FeedConfiguration: Sendable {
     public var publish = PublishMachine.Limits()
     /// Time from the upgrade to the first data of any stream when something is subscribed.
     public var firstDataWithin: Duration = .seconds(60)
+    /// Subscriptions wait until a GET of this URL is answered with success; nil: for the websocket alone.
+    public var readyURL: String?
     /// A successor that is told beforehand opens TCP and TLS before the lease is its own.
     public var prewarm = true
 

@@ -56,6 +56,9 @@ package struct FeedStatus: Sendable {
     package var streams = 0
     package var dropped = 0
     package var malformed = 0
+    /// Websockets opened, and attempts that failed, of this process' life.
+    package var connections = 0
+    package var failures = 0
     package var ringBytes = 0
     package var subscriptionsVersion: Int?
     package var subscriptions: [Subscription] = []

@@ -19,7 +19,10 @@ extension FeedRunner {
         case .replaceToken(let token):
             saw(token.epoch)
             control.replaceToken(feed, token)
-        case .letGo: control.letGo(feed)
+        case .letGo:
+            // Without the lease nothing that still comes is ours to publish.
+            closing?.isActive = false
+            control.letGo(feed)
         case .call(let id, let call): perform(call, id)
         case .dial: dial()
         case .cancelDial:
@@ -42,11 +45,13 @@ extension FeedRunner {
             isPausedByMachine = true
             applyReading()
         case .resumeReading: resumeReading()
-        case .closeSocket(let reason): closeSocket(reason: reason, within: .milliseconds(100))
+        case .closeSocket(let reason):
+            closeSocket(reason: reason, within: .milliseconds(100), keepsReceiving: machine.phase == .drain)
         case .closeSocketBy(let time, let reason):
             closeSocket(reason: reason, within: min(.milliseconds(100), max(.milliseconds(1), time - .now())))
         case .rewind(let next): publisher.rewind(to: next)
         case .dropBuffer(let reason):
+            closing?.isActive = false
             let dropped = publisher.drop()
             note(.dropped, [("packets", .number(Int64(dropped))), ("reason", .text(reason))])
             if dropped > 0 { logger.warning("Unpublished packets dropped", metadata: ["packets": "\(dropped)", "reason": "\(reason)"]) }

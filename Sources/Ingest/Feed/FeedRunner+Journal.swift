@@ -27,12 +27,11 @@ extension FeedRunner {
             ])
     }
 
-    func noteEnd(_ kind: WorkerEvent.Kind, of path: FeedPath, reason: String) {
-        note(
-            kind,
-            [
-                ("socket", .number(Int64(path.number))), ("reason", .text(reason)), ("messages", .number(Int64(path.messages))),
-            ])
+    /// `isCounted`: the number of messages is final.
+    func noteEnd(_ kind: WorkerEvent.Kind, of path: FeedPath, reason: String, isCounted: Bool = true) {
+        var fields: [JSONLine.Field] = [("socket", .number(Int64(path.number))), ("reason", .text(reason))]
+        if isCounted { fields.append(("messages", .number(Int64(path.messages)))) }
+        note(kind, fields)
     }
 
     func notePending(_ reply: GateReply, sentAt: LocalTime) {

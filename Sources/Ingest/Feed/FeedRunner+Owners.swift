@@ -31,7 +31,8 @@ extension FeedRunner: PublisherOwner {
 
 extension FeedRunner: FeedPathOwner {
     package func receivedGreeting() {
-        if configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
+        // Of a connection that is being closed nothing is asked any more.
+        if socket != nil, configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
     }
 
     package func receivedData() {

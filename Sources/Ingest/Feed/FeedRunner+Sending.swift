@@ -27,6 +27,8 @@ extension FeedRunner {
             case .staleStream(let topic):
                 logger.warning("Stream fell silent", metadata: ["topic": "\(topic)"])
                 perform(subscriptions.resubscribe([topic], now: .now()))
+            case .silentConnection(let streams, let silence):
+                handle(.softError(reason: KeepAlive.silence(streams: streams, silence)))
             case .needsReconnect(let topics):
                 handle(.softError(reason: "a new connection must carry \(topics.count) more topics"))
             }

@@ -35,6 +35,9 @@ package final class FeedRunner {
     var generation = 0
     var urlTopics: [Topic] = []
     var subscriptionsGeneration = 0
+    /// The REST service is being asked whether it is up; subscriptions wait for it.
+    var readyProbe: WebSocketConnectAttempt?
+    var isReady = true
     /// Redis' clock minus the local one, nanoseconds, as of the last reply that told the time.
     var clockOffset: Int64 = 0
     /// Highest epoch seen in any reply.
@@ -47,6 +50,8 @@ package final class FeedRunner {
     var lastSent = ""
     var reason = ""
     var finishedMalformed = 0
+    var connections = 0
+    var failures = 0
     private var sweeps = 0
     /// Nothing may be received: no epoch yet, or a disconnect is being asked for.
     var isPausedByMachine = false
@@ -106,6 +111,7 @@ package final class FeedRunner {
         dropWarm()
         generation += 1
         attempt?.cancel()
+        readyProbe?.cancel()
         path?.isActive = false
         socket?.abort()
         publisher.stop()
@@ -120,6 +126,8 @@ package final class FeedRunner {
         status.dropped = counters.droppedPackets
         status.streams = publisher.table.slots.count
         status.malformed = finishedMalformed + (path?.malformed ?? 0)
+        status.connections = connections
+        status.failures = failures
         status.ringBytes = publisher.machine.memoryBytes
         status.subscriptionsVersion = subscriptions.confirmedVersion
         status.subscriptions = subscriptions.subscriptions
@@ -169,7 +177,8 @@ package final class FeedRunner {
         progress.unansweredSince = publisher.unansweredSince
         guard let path, machine.phase == .live || machine.phase == .resuming else { return }
         sweeps += 1
-        if sweeps % 4 == 0 {
+        // What is not read cannot be missed.
+        if sweeps % 4 == 0, !isPausedByPressure {
             perform(
                 subscriptions.sweep(generation: generation, now: now) { [namesStreams = subscriptions.namesStreams] topic in
                     let last = namesStreams ? path.lastReceived(topic) : path.lastData > 0 ? path.lastData : nil
@@ -177,12 +186,11 @@ package final class FeedRunner {
                 })
         }
         if sweeps % 40 == 0 { trim(now) }
-        // What is not read cannot be missed.
         guard !isPausedByPressure, var keepAlive else { return }
         let verdict = keepAlive.check(
             now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame),
             lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
-            expectsData: !subscriptions.connectionTopics.isEmpty)
+            expectsData: isReady && !subscriptions.connectionTopics.isEmpty, acknowledged: subscriptions.acknowledgedCount)
         self.keepAlive = keepAlive
         switch verdict {
         case .alive: break

@@ -45,14 +45,24 @@ package struct KeepAlive: Sendable {
     /// The answer to our ping came in. Where the answer is a message of the exchange's own, any frame behind the ping counts.
     package mutating func pongReceived() { pingSentAt = nil }
 
-    package mutating func check(now: LocalTime, lastFrame: LocalTime, lastData: LocalTime?, expectsData: Bool) -> Verdict {
+    /// Why a connection is given up on which only heartbeats and answers still come.
+    package static func silence(streams: Int, _ silence: Duration) -> String {
+        "no data for \(silence.wholeMilliseconds / 1000) s on any of \(streams) streams that used to speak, only heartbeats and answers"
+    }
+
+    /// `expectsData`: something is subscribed; `acknowledged`: so many subscriptions were confirmed by the exchange's word.
+    package mutating func check(
+        now: LocalTime, lastFrame: LocalTime, lastData: LocalTime?, expectsData: Bool, acknowledged: Int
+    ) -> Verdict {
         if now - lastFrame > silence { return .dead("no frame for \(seconds(now - lastFrame)) s") }
         if let sent = pingSentAt, lastFrame > sent { pingSentAt = nil }
         if let sent = pingSentAt, let replyWithin, now - sent > replyWithin {
             return .dead("heartbeat not answered for \(seconds(now - sent)) s")
         }
         if expectsData, lastData == nil, now - openedAt > firstDataWithin {
-            return .dead("no data within \(seconds(firstDataWithin)) s of connecting, only heartbeats and answers")
+            let what =
+                acknowledged > 0 ? "though \(acknowledged) subscriptions were acknowledged" : "only heartbeats, and no acknowledgement"
+            return .dead("no data within \(seconds(firstDataWithin)) s of connecting, \(what)")
         }
         if let at = reconnectAt, now >= at {
             // Refused within the pace: asked for again a little later.

@@ -6,7 +6,10 @@ import NIOCore
 /// to send when (section 10 of the coordination contract). No clock, socket or task: local time comes in as nanoseconds.
 public struct PublishMachine {
     public struct Limits: Sendable {
-        /// While something is in flight a batch is gathered up to this,
+        /// With fewer batches in flight a packet is sent at once: batches are made by round trip. A second one spares the packet that comes in the
+        /// middle of a round trip one half of it, and costs Redis a call more.
+        public var atOnceBatches = 1
+        /// With more a batch is gathered up to this,
         public var gatherPackets = 64
         public var gatherBytes = 64 << 10
         /// or for so long.
@@ -109,6 +112,8 @@ public struct PublishMachine {
     /// Oldest first: acknowledged and kept for a while, then in flight, then waiting.
     private var entries: Deque<Entry> = []
     private var acknowledged = 0
+    /// Everything below is stored, as far as Redis has said; it may lie within a batch that is not stored as a whole.
+    private var cursor = 1
     private var inFlight = 0
     private var inFlightBytes = 0
     private var memory = 0
@@ -151,7 +156,7 @@ public struct PublishMachine {
 
     /// Lowest sequence that is not known to be stored.
     package var firstUnstored: Int {
-        acknowledged < entries.count ? entries[acknowledged].first : open?.first ?? nextSequence
+        max(cursor, acknowledged < entries.count ? entries[acknowledged].first : open?.first ?? nextSequence)
     }
 
     /// Bytes of memory held for packets that are not yet durable.
@@ -174,6 +179,7 @@ public struct PublishMachine {
         self.token = token
         self.lastMilliseconds = max(self.lastMilliseconds, lastMilliseconds)
         nextSequence = 1
+        cursor = 1
         table.beginEpoch()
     }
 
@@ -266,7 +272,7 @@ public struct PublishMachine {
             guard let batch = open, inFlight < limits.inFlightBatches else { return nil }
             let isFull = batch.count >= limits.gatherPackets || batch.bytes >= limits.gatherBytes
             let isOld = now - batch.startedAt >= limits.gatherTime.wholeNanoseconds
-            guard inFlight == 0 || isFull || isOld || flush else { return nil }
+            guard inFlight < limits.atOnceBatches || isFull || isOld || flush else { return nil }
             seal(now)
             guard acknowledged + inFlight < entries.count else { return nil }
         }
@@ -299,7 +305,9 @@ public struct PublishMachine {
         case .gap(let next):
             rewind(to: next, now: now)
             return .progress
-        case .order(_, let top):
+        case .order(let next, let top):
+            // A batch may have been stored in part, its reply lost.
+            store(below: next, now)
             isHeld = true
             forgetFlight()
             return .disordered(topMilliseconds: top.milliseconds)
@@ -324,7 +332,8 @@ public struct PublishMachine {
         case .gap(let next):
             rewind(to: next, now: now)
             return .progress
-        case .order(_, let top):
+        case .order(let next, let top):
+            store(below: next, now)
             isHeld = true
             return .disordered(topMilliseconds: top.milliseconds)
         case .fenced:
@@ -361,6 +370,7 @@ public struct PublishMachine {
         forgetFlight()
         isHeld = false
         acknowledged = 0
+        cursor = next
         store(below: next, now)
         let index = acknowledged
         let available = index < entries.endIndex ? entries[index].first : open?.first ?? nextSequence
@@ -388,6 +398,7 @@ public struct PublishMachine {
         forgetFlight()
         self.token = token
         nextSequence = 1
+        cursor = 1
         lastMilliseconds = max(lastMilliseconds, floor)
         table.beginEpoch()
         for entry in old {
@@ -421,6 +432,7 @@ public struct PublishMachine {
     // MARK: Keeping
 
     private mutating func store(below next: Int, _ now: Int64) {
+        cursor = max(cursor, next)
         while acknowledged < entries.count, entries[acknowledged].last < next {
             if case .packets(var batch) = entries[acknowledged] {
                 if batch.acknowledgedAt == 0 { batch.acknowledgedAt = now }

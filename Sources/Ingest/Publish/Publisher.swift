@@ -141,7 +141,7 @@ package final class Publisher: RedisLinkUser {
         unanswered += 1
         switch next {
         case .publish(let batch):
-            let header = PublishCommand.header(batch, keys: keys, token: token, table: table, allocator: allocator)
+            let header = PublishCommand.header(batch, token: token, table: table, allocator: allocator)
             _ = link.write([header, batch.body], timeout: replyTimeout) { [self] result in
                 answered()
                 switch result {

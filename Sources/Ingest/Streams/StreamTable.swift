@@ -25,6 +25,9 @@ package struct StreamTable {
     package private(set) var slots: ContiguousArray<Slot> = []
     private var byTopic: [Topic: Int] = [:]
     private let keys: FeedKeys
+    /// The lease record's key and the registry's as bulk strings.
+    let leaseBulk: [UInt8]
+    let registryBulk: [UInt8]
     private let maxlen: @Sendable (Topic?) -> Int
     /// The few there are, shared by thousands of slots.
     private var maxlenBulks: [Int: [UInt8]] = [:]
@@ -32,6 +35,8 @@ package struct StreamTable {
     /// `maxlen` gives the retention by count of a topic's stream; nil asks for the control stream's.
     package init(keys: FeedKeys, maxlen: @escaping @Sendable (Topic?) -> Int) {
         self.keys = keys
+        self.leaseBulk = bulk(keys.lease)
+        self.registryBulk = bulk(keys.streams)
         self.maxlen = maxlen
         append(nil, key: keys.control)
     }

@@ -8,9 +8,11 @@ struct StreamRhythm: Sendable, Hashable {
     private var gaps = 0
     private var longest: Duration = .zero
 
+    var isKnown: Bool { gaps >= Self.neededGaps }
+
     /// How long the stream may be silent; nil while its rhythm is unknown.
     func limit(floor: Duration, factor: Int) -> Duration? {
-        gaps < Self.neededGaps ? nil : max(floor, longest * factor)
+        isKnown ? max(floor, longest * factor) : nil
     }
 
     /// Takes a gap in.

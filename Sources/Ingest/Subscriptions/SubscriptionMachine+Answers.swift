@@ -59,15 +59,23 @@ extension SubscriptionMachine {
                     entry.rhythm.learn(last - previous, floor: settings.staleFloor, factor: settings.staleFactor)
                 }
                 entry.lastData = last
+                entry.silences = 0
                 entries[topic] = entry
                 setPhase(topic, .receiving)
             }
             if isSilent(topic, now: now) {
                 setPhase(topic, .stale)
+                entries[topic]?.silences += 1
+                entries[topic]?.silentSince = now
                 stale.append(topic)
             }
         }
-        actions += stale.map { .staleStream($0) }
+        if !stale.isEmpty, let silence = connectionSilence(now: now) {
+            for topic in stale { entries[topic]?.silences = 0 }
+            actions.append(silence)
+        } else {
+            actions += stale.map { .staleStream($0) }
+        }
         return finish(now: now)
     }
 
@@ -78,10 +86,28 @@ extension SubscriptionMachine {
         case .receiving: since = entry.lastData ?? now
         // Accepted, and yet nothing comes, from a stream that used to speak on earlier connections.
         case .acknowledged(let accepted): since = accepted
-        case .waiting, .sent, .stale, .rejected, .surplus: return false
+        // Asked for again because of its silence, of an exchange that does not answer.
+        case .sent, .waiting:
+            guard entry.silences > 0, let silent = entry.silentSince else { return false }
+            since = silent
+        case .stale, .rejected, .surplus: return false
         }
         guard let limit = entry.rhythm.limit(floor: settings.staleFloor, factor: settings.staleFactor) else { return false }
         return now - since > limit
+    }
+
+    /// Said when each stream with a rhythm was found silent twice, and no other has spoken meanwhile.
+    private func connectionSilence(now: LocalTime) -> Action? {
+        let judged = entries.values.filter { entry in
+            switch entry.phase {
+            case .rejected, .surplus: false
+            case .waiting, .sent, .acknowledged, .receiving, .stale: entry.rhythm.isKnown
+            }
+        }
+        guard !judged.isEmpty, judged.allSatisfy({ $0.silences > 1 }) else { return nil }
+        guard let newest = entries.values.compactMap(\.lastData).max() ?? judged.compactMap(\.silentSince).min() else { return nil }
+        let silence = now - newest
+        return silence > settings.staleFloor ? .silentConnection(streams: judged.count, silence: silence) : nil
     }
 
     private func indexOfRequest(_ answer: Acknowledgement) -> Int? {

@@ -14,6 +14,9 @@ extension SubscriptionMachine {
         var request = 0
         /// On this connection.
         var lastData: LocalTime?
+        /// How often it was found silent since its last data on this connection, and when last.
+        var silences = 0
+        var silentSince: LocalTime?
         /// Outlives connections: it is the stream's own.
         var rhythm = StreamRhythm()
     }

@@ -16,6 +16,9 @@ public struct SubscriptionMachine: Sendable {
         case wake(LocalTime)
         /// The stream is silent far beyond its own rhythm; its state has been reported as stale.
         case staleStream(Topic)
+        /// Every stream that has a rhythm was asked for again and stayed silent, so long, as far as the connection's last data are back:
+        /// what still comes are heartbeats and answers.
+        case silentConnection(streams: Int, silence: Duration)
         /// These topics are named in the URL of a connection only; the open one does not carry them.
         case needsReconnect([Topic])
     }
@@ -87,6 +90,9 @@ public struct SubscriptionMachine: Sendable {
 
     /// What a new connection will carry, for `Dialect.connection(topics:random:)`; sorted.
     public var connectionTopics: [Topic] { entries.filter { !$0.value.phase.isSurplus }.keys.sorted() }
+
+    /// How many subscriptions the exchange has acknowledged, and no data have proved.
+    public var acknowledgedCount: Int { entries.values.count { $0.phase.state == .acknowledged } }
 
     /// Every desired subscription with its state, sorted by topic.
     public var subscriptions: [Subscription] {
@@ -204,6 +210,7 @@ public struct SubscriptionMachine: Sendable {
             setPhase(topic, .waiting)
             entries[topic]?.attempts = 0
             entries[topic]?.lastData = nil
+            entries[topic]?.silences = 0
         }
     }
 

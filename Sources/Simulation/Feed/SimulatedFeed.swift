@@ -127,7 +127,8 @@ final class SimulatedFeed {
         for other in simulation.workers where other !== worker && other.isAlive && !other.isBeyondAssumptions {
             let theirs = other.feeds[facts.index].machine
             guard theirs.isProved(now: other.local), theirs.phase != .drain else { continue }
-            simulation.fail("S5", "\(worker.name) and \(other.name) hold a proved lease of \(facts.name): \(machine.phase), \(theirs.phase)")
+            simulation.fail(
+                "S5", "\(worker.name) and \(other.name) hold a proved lease of \(facts.name): \(machine.phase), \(theirs.phase)")
         }
     }
 
@@ -138,14 +139,23 @@ final class SimulatedFeed {
             simulation.fail("S11", "\(worker.name) trusts its lease of \(facts.name) beyond the send of what was confirmed + H")
         }
         if let deadline = worker.keeper.deadline(of: facts.name), deadline > bound {
-            simulation.fail("S11", "the keeper of \(worker.name) trusts the lease of \(facts.name) beyond the send of what was confirmed + H")
+            simulation.fail(
+                "S11", "the keeper of \(worker.name) trusts the lease of \(facts.name) beyond the send of what was confirmed + H")
         }
     }
 
     /// A live websocket is given up as lost only to somebody newer: an older, empty or missing record is restored.
     private func checkLoss() {
-        guard simulation.mutation == nil, let token = actingUnder, actingIn == .live || actingIn == .resuming else { return }
+        guard let token = actingUnder else { return }
         let record = simulation.redis.model.hashes[facts.lease] ?? [:]
+        // Row 54: a repeated call is answered like the first one.
+        if actingIn == .begin || actingIn == .resuming, record["holder"] == token.incarnation.text,
+            record["epoch"].flatMap({ Int($0) }) ?? 0 > token.epoch
+        {
+            simulation.fail(
+                "row 54", "\(worker.name) gives up \(facts.name), epoch \(token.epoch), which its record gives it anew: \(record)")
+        }
+        guard simulation.mutation == nil, actingIn == .live || actingIn == .resuming else { return }
         let top = simulation.redis.model.streams[facts.control]?.lastGeneratedID.epoch ?? 0
         if max(Int(record["epoch"] ?? "") ?? 0, top) < token.epoch {
             simulation.fail("13", "\(worker.name) gives up \(facts.name), epoch \(token.epoch), to an older record: \(record)")

@@ -107,8 +107,9 @@ final class SimulatedPublisher {
         unanswered += 1
         switch next {
         case .publish(let batch):
-            let header = PublishCommand.header(batch, keys: feed.facts.keys, token: token, table: table, allocator: allocator)
-            link.call(.publish(index, token, header: header, body: batch.body), timeout: 10 * Span.second) { [self] result in
+            let header = PublishCommand.header(batch, token: token, table: table, allocator: allocator)
+            link.call(.publish(index, token, header: header, body: batch.body), timeout: 10 * Span.second) { [self, feed] result in
+                _ = feed
                 answered()
                 switch result {
                 case .success(.published(let reply)):
@@ -123,7 +124,8 @@ final class SimulatedPublisher {
             let call = LostCall(
                 feed: feed.facts.keys, token: token, first: range.first, last: range.last, milliseconds: range.milliseconds,
                 reason: range.reason)
-            link.call(.lost(index, call), timeout: 10 * Span.second) { [self] result in
+            link.call(.lost(index, call), timeout: 10 * Span.second) { [self, feed] result in
+                _ = feed
                 answered()
                 switch result {
                 case .success(.lost(let reply)):
@@ -177,8 +179,9 @@ final class SimulatedPublisher {
         let due = simulation.now + max(Span.millisecond, at - now)
         guard due < timer else { return }
         timer = due
-        feed.worker.run(after: due - simulation.now) { [self] in
-            guard timer == due else { return }
+        // The feed outlives what refers to it.
+        feed.worker.run(after: due - simulation.now) { [self, feed] in
+            guard feed.publisher === self, timer == due else { return }
             timer = .max
             send()
         }

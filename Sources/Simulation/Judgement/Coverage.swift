@@ -2,12 +2,13 @@
 package enum Coverage: Int, CaseIterable, Sendable {
     // The contract's list.
     case publishFenced, gapHealed, gapBeyondRing, orderRefused, softDisconnectRefused, coolingInherited, dueInherited, crashInConnect,
-        quarantined, resumedAnew, lateGrantDropped, batchRefusedOutOfMemory, twoClaimantsAtOnce, moveRefusedByPace, holdOverTenTTL, epochJumped,
+        quarantined, resumedAnew, lateGrantDropped, batchRefusedOutOfMemory, twoClaimantsAtOnce, moveRefusedByPace, holdOverTenTTL,
+        epochJumped,
         notPending, notConnecting
     // More that should not be missing.
     case publishEnded, overflowAnnounced, resumedSame, selfFenced, regainedAfterSelfFence, deadmanFired, outageProved, acquiredFree,
         acquiredSeen, acquiredDead, cooling, reserved, attemptFailed, releasedBySupervisor, movedByPlacement, drained, beginRepeated,
-        acquireRepeated, resumeRepeated, claimHeldBack, tailLost, dataEmptied, epochReusedAfterTotalLoss, overlapExcused
+        resumeRepeated, claimHeldBack, tailLost, dataEmptied, epochReusedAfterTotalLoss, overlapExcused
 
     /// The items of the contract's list.
     package static let demanded = allCases.filter { $0.rawValue <= Coverage.notConnecting.rawValue }
@@ -15,8 +16,10 @@ package enum Coverage: Int, CaseIterable, Sendable {
     /// The name in words.
     package var title: String {
         var text = ""
+        var wasCapital = true
         for letter in "\(self)" {
-            if letter.isUppercase { text += " " }
+            if letter.isUppercase, !wasCapital { text += " " }
+            wasCapital = letter.isUppercase
             text += letter.lowercased()
         }
         return text

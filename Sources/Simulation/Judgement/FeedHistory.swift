@@ -69,7 +69,9 @@ struct FeedHistory {
             guard let from = entry["from"].flatMap({ Int($0) }), let to = entry["to"].flatMap({ Int($0) }) else {
                 return world.fail("S2", "\(facts.name): gap \(entry.id) names no range")
             }
-            if from != next || to != sequence { world.fail("S2", "\(facts.name): gap \(from)..\(to) at \(entry.id), expected from \(next)") }
+            if from != next || to != sequence {
+                world.fail("S2", "\(facts.name): gap \(from)..\(to) at \(entry.id), expected from \(next)")
+            }
             gaps.append(from...max(from, to))
             next = to + 1
             return
@@ -92,7 +94,9 @@ struct FeedHistory {
         _ epoch: Int, _ marker: String, _ entry: StreamModel.Entry, _ world: Simulation, _ facts: FeedFacts, _ truth: inout FeedTruth
     ) {
         if epoch <= self.epoch { world.fail("S1", "\(facts.name): \(marker) \(entry.id) in epoch \(self.epoch)") }
-        if marker == "rollback", let was = entry["previous_epoch"].flatMap({ Int($0) }), let at = entry["previous_next"].flatMap({ Int($0) }) {
+        if marker == "rollback", let was = entry["previous_epoch"].flatMap({ Int($0) }),
+            let at = entry["previous_next"].flatMap({ Int($0) })
+        {
             truth.bases[epoch] = (was, at)
         }
         self.epoch = epoch
@@ -136,7 +140,9 @@ struct FeedHistory {
         guard previous == 0, item.stream > 0, !isMarker else { return }
         if entry["after"] != item.before.description {
             world.fail(
-                "S3", "\(facts.name): \(entry.id) opens stream \(item.stream) after \(entry["after"] ?? "nothing"), its last id is \(item.before)")
+                "S3",
+                "\(facts.name): \(entry.id) opens stream \(item.stream) after \(entry["after"] ?? "nothing"), its last id is \(item.before)"
+            )
         }
     }
 
@@ -214,7 +220,10 @@ struct FeedTruth {
     ) {
         let key = Self.key(epoch, sequence)
         if let before = stored[key], before != (milliseconds, packet) {
-            world.fail("S2", "\(facts.name): (\(epoch), \(sequence)) was packet \(before.packet) at \(before.milliseconds), now \(packet) at \(milliseconds)")
+            world.fail(
+                "S2",
+                "\(facts.name): (\(epoch), \(sequence)) was packet \(before.packet) at \(before.milliseconds), now \(packet) at \(milliseconds)"
+            )
         }
         stored[key] = (milliseconds, packet)
     }

@@ -25,8 +25,14 @@ extension SimulatedRedis {
                 _ = try model.call(call, now: time)
                 return .success(.initialised)
             case .observe(let feeds):
-                return .success(.observed(try model.call(ObserveCall(feeds: feeds.map { simulation.feeds[$0].keys }), now: time)))
-            case .renew(let call, _): return .success(.renewed(try model.call(call, now: time)))
+                return .success(.observed(feeds.map { model.observe(simulation.feeds[$0].lease) }))
+            case .renew(let call, let feeds):
+                let now = time
+                var results: [RenewReply.Result] = []
+                for (lease, feed) in zip(call.leases, feeds) {
+                    results.append(model.renew(simulation.feeds[feed].lease, token: lease.token.description, now: now))
+                }
+                return .success(.renewed(RenewReply(results: results, now: now)))
             case .acquire(let feed, let call): return .success(.acquired(try acquire(feed, call, worker)))
             case .gate(let feed, let call): return .success(.feed(.gate(try gate(feed, call, worker))))
             case .retry(_, let call): return .success(.feed(.retry(try model.call(call, now: time))))
@@ -67,10 +73,7 @@ extension SimulatedRedis {
         let reply = try admitting(feed) { try model.call(call, now: time) }
         switch reply {
         case .granted(let grant):
-            if before?["holder"] == call.incarnation.text, before?["epoch"] == String(grant.epoch) {
-                simulation.reach(.acquireRepeated)
-                break
-            }
+            if before?["holder"] == call.incarnation.text, before?["epoch"] == String(grant.epoch) { break }
             switch call.mode {
             case .free: simulation.reach(.acquiredFree)
             case .seen: simulation.reach(.acquiredSeen)
@@ -186,6 +189,7 @@ extension SimulatedRedis {
         }
         guard model.hashes[facts.disconnects]?["count"] != before else { return result }
         admissions[feed] += 1
+        admittedInAll[feed] += 1
         simulation.log("redis admits a disconnect of \(facts.name)")
         let pace = simulation.policy.pace.wholeMilliseconds
         if let last = lastAdmission[facts.groupIndex], time - last < pace {
@@ -199,7 +203,9 @@ extension SimulatedRedis {
 
     private func beat(_ call: BeatCall) throws -> Reply {
         let reply = try model.call(call, now: time)
-        let silent = (model.scores[call.namespace.beats] ?? [:]).filter { $0.value <= reply.now - 3000 }.keys.sorted().map { Incarnation($0) }
+        let silent = (model.scores[call.namespace.beats] ?? [:]).filter { $0.value <= reply.now - 3000 }.keys.sorted().map {
+            Incarnation($0)
+        }
         var admitted = [Int64?](repeating: nil, count: simulation.groupCount)
         for facts in simulation.feeds where admitted[facts.groupIndex] == nil {
             admitted[facts.groupIndex] = model.hashes[facts.disconnects]?["last_admitted"].flatMap { Int64($0) }

@@ -26,6 +26,7 @@ final class SimulatedRedis {
     // What S6 and S7 compare with.
     var lastAdmission: [Int64?]
     var admissions: [Int]
+    var admittedInAll: [Int]
     var isExcused: [Bool]
     var lastGrant: [(at: Int64, worker: Int)]
 
@@ -37,6 +38,7 @@ final class SimulatedRedis {
         paceMilliseconds = simulation.mutation == .noPace ? 0 : simulation.policy.pace.wholeMilliseconds
         lastAdmission = Array(repeating: nil, count: simulation.groupCount)
         admissions = Array(repeating: 0, count: count)
+        admittedInAll = admissions
         isExcused = Array(repeating: true, count: count)
         lastGrant = Array(repeating: (at: .min / 2, worker: -1), count: count)
         switch simulation.mutation {

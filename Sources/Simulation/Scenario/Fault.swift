@@ -59,8 +59,12 @@ package enum Fault: Sendable, Equatable {
         case loseAcquireReply, loseBeginReply, loseResumeReply, loseDisconnectReply, loseReleaseReply
         /// The server is replaced by one that has not heard of the next GO, or grant.
         case loseGo, loseGrant
-        /// The answer to the next poll comes late.
+        /// The process stops right behind the send of a renewal, and nothing gets through when it goes on.
+        case pauseAfterRenew
+        /// The next poll arrives late, and whoever holds what it asks for is cut off then.
         case slowPoll
+        /// The next takeover by observation arrives late, while whoever was cut off is reached again.
+        case slowTakeover
     }
 }
 

@@ -10,7 +10,8 @@ enum FaultPlan {
         /// How often in comparison with the others.
         var weight: Int {
             switch self {
-            case .kill, .pause, .block, .cut, .restart, .lossyRestart, .close, .complain, .trap: 6
+            case .trap: 12
+            case .kill, .pause, .block, .cut, .restart, .lossyRestart, .close, .complain: 6
             case .pauseThenBlock, .slow, .drain, .silence, .burst, .move, .stall: 4
             case .flush, .deleteRecord, .writeAhead, .refuse, .memory, .refuseConnects, .unreachable, .powerLoss: 2
             case .supervisor, .freeze, .redisClock, .deleteStream, .closeAll: 1
@@ -30,18 +31,21 @@ enum FaultPlan {
         let mean: Int64 = random.pick([1500, 3000, 6000, 12_000])
         var plan: [PlannedFault] = []
         var at = random.milliseconds(5000, 15_000)
-        if random.chance(4), scenario.faulty > 180 * Span.second {
+        if random.chance(10), scenario.faulty > 180 * Span.second {
             plan.append(PlannedFault(at: 40 * Span.second, fault: .restart(.nothing, down: random.milliseconds(62_000, 70_000))))
         }
         while at < scenario.faulty {
             let kind = random.pick(kinds)
             if scenario.mutation == .wallClock, random.chance(30) {
                 let by = random.milliseconds(1000, 15_000)
-                plan.append(PlannedFault(at: at, fault: .wallClockStep(worker: random.below(scenario.workers), by: random.chance(50) ? by : -by)))
+                plan.append(
+                    PlannedFault(at: at, fault: .wallClockStep(worker: random.below(scenario.workers), by: random.chance(50) ? by : -by)))
             }
             plan.append(PlannedFault(at: at, fault: fault(kind, scenario, &random)))
             // Now and then a quiet while, so that things come to rest.
-            at += random.chance(4) ? random.milliseconds(20_000, 70_000) : random.chance(20) ? random.milliseconds(0, 300) : random.milliseconds(100, 2 * mean)
+            at +=
+                random.chance(4)
+                ? random.milliseconds(20_000, 70_000) : random.chance(20) ? random.milliseconds(0, 300) : random.milliseconds(100, 2 * mean)
         }
         return plan.sorted { $0.at < $1.at }
     }
@@ -71,7 +75,8 @@ enum FaultPlan {
         case .restart: return .restart(.nothing, down: random.milliseconds(50, 9000))
         case .lossyRestart:
             return .restart(
-                random.chance(12) ? .everything : .tail(random.chance(60) ? random.milliseconds(1, 2000) : random.milliseconds(1000, 30_000)),
+                random.chance(12)
+                    ? .everything : .tail(random.chance(60) ? random.milliseconds(1, 2000) : random.milliseconds(1000, 30_000)),
                 down: random.milliseconds(5, 3000))
         case .longOutage: return .restart(.nothing, down: random.milliseconds(62_000, 70_000))
         case .flush: return .flushAll

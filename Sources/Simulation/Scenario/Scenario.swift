@@ -24,6 +24,8 @@ package struct Scenario: Sendable {
     /// Time between two packets of a websocket at most, ms.
     package var packetEvery: Int64
     package var plan: [PlannedFault]
+    /// When each worker starts, nanoseconds; nil: within the first seconds.
+    package var starts: [Int64]?
     package var mutation: Mutation?
 
     package init(seed: UInt64, workers: Int = 5, feeds: Int = 8, symbols: Int = 3, minutes: Int = 10, mutation: Mutation? = nil) {
@@ -37,13 +39,18 @@ package struct Scenario: Sendable {
         var timing = LeaseTiming()
         // The shortest T that I1 allows, every other time: H + K a little below it.
         if random.chance(50) { timing.ttl = .milliseconds(5310) }
-        if mutation == .noMargin { timing.ttl = .milliseconds(5250) }
+        if mutation == .noMargin {
+            // A multiple of P, or the polls themselves would leave a margin.
+            timing.selfFence = .milliseconds(4750)
+            timing.ttl = .milliseconds(5500)
+        }
         let isHasty = random.chance(40)
         let quarantine: Duration = random.chance(25) ? .seconds(90) : .zero
         policy = FeedPolicy(
             timing: timing, connectDelay: isHasty ? .milliseconds(150)...(.milliseconds(400)) : .seconds(1)...(.seconds(5)),
             takeoverDelay: random.chance(70) ? .zero...(.zero) : .seconds(1)...(.seconds(5)),
             pace: random.chance(50) ? .seconds(60) : .seconds(15), quarantine: quarantine, retryCap: .seconds(15))
+        if mutation == .noMargin { policy.connectDelay = .zero...(.milliseconds(5)) }
         let sharing = random.chance(40) ? min(feeds, 2) : 1
         groups = (0..<feeds).map { $0 < sharing ? "x0" : "x\($0)" }
         isDirect = random.chance(50)

@@ -41,6 +41,8 @@ final class SimulatedExchange {
     /// The incarnation behind each websocket ever opened, by its number.
     private(set) var owners: ContiguousArray<String> = [""]
     private(set) var packets: ContiguousArray<Packet> = [Packet(feed: -1, stream: 0, socket: 0, index: 0)]
+    /// How often placement has moved each feed.
+    var moves: [Int]
     /// Placement moved a feed after the healing: a holder may change without a fault.
     var hasMoved = false
 
@@ -48,6 +50,7 @@ final class SimulatedExchange {
         self.simulation = simulation
         random = SimulationRandom(seed: simulation.scenario.seed, stream: 2)
         open = Array(repeating: [], count: simulation.feeds.count)
+        moves = Array(repeating: 0, count: simulation.feeds.count)
     }
 
     func refuse(for duration: Int64) {

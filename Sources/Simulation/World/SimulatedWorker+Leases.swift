@@ -14,16 +14,24 @@ extension SimulatedWorker {
     func renew(_ batch: RenewalKeeper.Batch) {
         guard let control else { return perform(keeper.failed(batch, .connectionLost, now: local)) }
         let indices = batch.call.leases.map { simulation.feedIndex[$0.feed.feed] ?? 0 }
-        control.call(.renew(batch.call, indices), timeout: simulation.policy.timing.renewTimeout.wholeNanoseconds) { [unowned self] result in
+        control.call(.renew(batch.call, indices), timeout: simulation.policy.timing.renewTimeout.wholeNanoseconds) {
+            [unowned self] result in
             switch result {
             case .success(.renewed(let reply)): renewed(batch, indices, reply)
             case .success: break
             case .failure(let error): perform(keeper.failed(batch, error.code, now: local))
             }
         }
+        guard spring(.pauseAfterRenew) else { return }
+        let pause = random.milliseconds(1500, 4000)
+        self.pause(for: pause)
+        simulation.after(pause + 20 * Span.millisecond) { [unowned self] in
+            if isAlive { block(up: true, down: true, for: random.milliseconds(7000, 10_000), isNoticed: false) }
+        }
     }
 
     private func renewed(_ batch: RenewalKeeper.Batch, _ indices: [Int], _ reply: RenewReply) {
+        heardFromRedis()
         for (number, index) in indices.enumerated() {
             let feed = feeds[index]
             feed.clockRead(redisMilliseconds: reply.now)
@@ -89,7 +97,7 @@ extension SimulatedWorker {
         guard !indices.isEmpty, let control, let server else { return }
         let number = controlNumber
         let sentAt = local
-        if spring(.slowPoll) { network.upBlockedUntil = simulation.now + random.milliseconds(800, 1900) }
+        if spring(.slowPoll) { delayPoll(indices) }
         control.call(.observe(indices), timeout: 2 * Span.second) { [unowned self] result in
             guard case .success(.observed(let records)) = result, number == controlNumber else { return }
             let connection = simulation.mutation == .observationSurvives ? 0 : number
@@ -102,6 +110,25 @@ extension SimulatedWorker {
                     if simulation.mutation == .observationFromSend { feed.backdateObservation(to: sentAt) }
                 }
             }
+        }
+    }
+
+    private func delayPoll(_ indices: [Int]) {
+        let delay = random.milliseconds(900, 1900)
+        network.upBlockedUntil = max(network.upBlockedUntil, simulation.now + delay)
+        simulation.after(delay + 20 * Span.millisecond) { [unowned self] in
+            for other in simulation.workers where other !== self && other.isAlive && indices.contains(where: { other.isHeld[$0] }) {
+                other.block(up: true, down: true, for: 9 * Span.second, isNoticed: false)
+            }
+        }
+    }
+
+    /// The takeover travels slowly; everybody else gets through again.
+    private func delayTakeover() {
+        network.upBlockedUntil = max(network.upBlockedUntil, simulation.now + random.milliseconds(700, 1900))
+        for other in simulation.workers where other !== self {
+            other.network.upBlockedUntil = 0
+            other.network.downBlockedUntil = 0
         }
     }
 
@@ -137,6 +164,7 @@ extension SimulatedWorker {
             server: server.runID, jump: simulation.mutation == .noJump ? 1 : acquisition.jump, reason: acquisition.reason)
         let sentAt = local
         let pauses = spring(.pauseAfterAcquire)
+        if case .seen = mode, spring(.slowTakeover) { delayTakeover() }
         control.call(.acquire(feed, call), timeout: 2 * Span.second, losesReply: spring(.loseAcquireReply)) { [unowned self] result in
             guard case .success(.acquired(let reply)) = result else {
                 perform(placement.claimFailed(facts.name, now: local))
@@ -146,6 +174,6 @@ extension SimulatedWorker {
             let counted = simulation.mutation == .lateGrantUsed ? local : sentAt
             hop { shell.handle(.acquireReplied(reply, sentAt: counted)) }
         }
-        if pauses { pause(for: random.milliseconds(4400, 7000)) }
+        if pauses { pause(for: random.milliseconds(4400, 12_000)) }
     }
 }

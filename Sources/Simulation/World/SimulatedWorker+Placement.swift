@@ -66,6 +66,7 @@ extension SimulatedWorker {
             case .move(let name, let target):
                 guard let index = simulation.feedIndex[name] else { continue }
                 simulation.reach(.movedByPlacement)
+                simulation.exchange.moves[index] += 1
                 if !simulation.isFaulty { simulation.exchange.hasMoved = true }
                 let feed = feeds[index]
                 hop { feed.stop(reason: "rebalance", preferred: target) }

@@ -86,6 +86,11 @@ final class SimulatedWorker {
         return left - left * clockMillionths / (1_000_000 + clockMillionths) + 1
     }
 
+    /// Redis has answered renewals: what is trusted from now on is so.
+    func heardFromRedis() {
+        if beyondAssumptionsUntil == .max, !isPaused { beyondAssumptionsUntil = simulation.now + 1500 * Span.millisecond }
+    }
+
     func setClock(by nanoseconds: Int64) { clockBase += nanoseconds }
 
     // MARK: Process
@@ -116,6 +121,7 @@ final class SimulatedWorker {
         life += 1
         isAlive = true
         isDraining = false
+        beyondAssumptionsUntil = 0
         incarnation = Incarnation(name: name, random: UInt64(index) << 32 | UInt64(life))
         keeper = RenewalKeeper(timing: simulation.policy.timing, isDirect: simulation.scenario.isDirect)
         placement = PlacementMachine(name: name, settings: simulation.scenario.placement)
@@ -165,7 +171,8 @@ final class SimulatedWorker {
     func freeze(for duration: Int64, clockStops: Bool) {
         guard isAlive, !isPaused else { return }
         isFrozen = true
-        beyondAssumptionsUntil = simulation.now + duration + (clockStops ? 6 * Span.second : 300 * Span.millisecond)
+        // With a clock that stood still it trusts old leases, and outages may extend them, until Redis tells it better.
+        beyondAssumptionsUntil = clockStops ? .max : max(beyondAssumptionsUntil, simulation.now + duration + 300 * Span.millisecond)
         let life = life
         // The clock and the timers of the kernel come before those of the process.
         simulation.after(duration) { [unowned self] in

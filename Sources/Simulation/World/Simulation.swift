@@ -92,9 +92,15 @@ package final class Simulation {
     /// Faults for a while, then none: every feed must come back and stay, and be given up in order at the end.
     package func run() {
         defer { tearDown() }
+        runFaulty()
+        runQuiet()
+    }
+
+    /// The first part alone; the world stays as it is then.
+    package func runFaulty() {
         for worker in workers {
             let worker = worker
-            after(random.milliseconds(0, 3000)) { if !worker.isAlive { worker.start() } }
+            after(scenario.starts?[worker.index] ?? random.milliseconds(0, 3000)) { if !worker.isAlive { worker.start() } }
         }
         for (number, planned) in scenario.plan.enumerated() {
             queue.add(at: planned.at) { [self] in inject(planned.fault, number) }
@@ -104,9 +110,13 @@ package final class Simulation {
             }
         }
         run(until: scenario.faulty)
+    }
+
+    private func runQuiet() {
         guard violation == nil else { return }
         heal()
-        run(until: now + recovery)
+        let end = now + recovery
+        while violation == nil, now < end, !isRecovered { run(until: min(end, now + Span.second)) }
         checkLive("L1")
         let epochs = feeds.map { live($0.index)?.token?.epoch }
         run(until: now + 15 * Span.second)
@@ -124,6 +134,15 @@ package final class Simulation {
         for worker in workers { worker.tearDown() }
         exchange.tearDown()
     }
+
+    /// What each worker holds, in feeds.
+    package var loads: [Int] { workers.map { worker in worker.isHeld.count { $0 } } }
+
+    /// How often placement has moved each feed.
+    package var moves: [Int] { feeds.map { exchange.moves[$0.index] } }
+
+    /// Disconnects of each feed that Redis has admitted.
+    package var admissionCounts: [Int] { redis.admittedInAll }
 
     private func heal() {
         log("no more faults")
@@ -163,6 +182,13 @@ package final class Simulation {
     func live(_ feed: Int) -> FeedMachine? {
         for worker in workers where worker.isAlive && worker.feeds[feed].machine.phase == .live { return worker.feeds[feed].machine }
         return nil
+    }
+
+    private var isRecovered: Bool {
+        feeds.allSatisfy { feed in
+            workers.count { $0.feeds[feed.index].machine.phase == .live } == 1
+                && workers.count { $0.feeds[feed.index].machine.token != nil } == 1 && exchange.open[feed.index].count == 1
+        }
     }
 
     private func checkLive(_ rule: String) {

@@ -163,7 +163,7 @@ package final class ExchangeSimulator: Sendable {
         let upgrader = NIOWebSocketServerUpgrader(
             maxFrameSize: SimulatorCore.frameLimit, automaticErrorHandling: false,
             shouldUpgrade: { channel, head in
-                switch core.admit(RequestTarget(head.uri), now: channel.eventLoop.now) {
+                switch core.admit(core.target(head.uri), now: channel.eventLoop.now) {
                 case .refuse(let status, let retryAfter, let reason):
                     front.value.refusal = .refuse(status: status, retryAfter: retryAfter, reason: reason)
                     return channel.eventLoop.makeSucceededFuture(nil)
@@ -175,7 +175,7 @@ package final class ExchangeSimulator: Sendable {
             },
             upgradePipelineHandler: { channel, head in
                 channel.eventLoop.makeCompletedFuture {
-                    let target = RequestTarget(head.uri)
+                    let target = core.target(head.uri)
                     guard let exchange = core.exchanges[target.exchange] else { throw ChannelError.inappropriateOperationForState }
                     channel.pipeline.syncOperations.removeHandler(front.value, promise: nil)
                     try channel.pipeline.syncOperations.addHandler(

@@ -63,7 +63,7 @@ final class FrontHandler: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
-        let target = RequestTarget(head.uri)
+        let target = core.target(head.uri)
         if case .refuse(let status, let retryAfter, let reason) = refusal {
             respond(status, retryAfter: retryAfter, type: "text/plain", body: reason + "\n", head, context)
             return

@@ -1,3 +1,5 @@
+package import ColonyExchanges
+
 /// What a simulator serves, and how.
 package struct SimulatorConfiguration: Sendable {
     /// The data it makes up.
@@ -22,8 +24,10 @@ package struct SimulatorConfiguration: Sendable {
         case loopback(port: Int)
     }
 
-    /// Lower-case ids; empty: all there are.
+    /// Lower-case ids; empty: all there are, or the defined ones where some are.
     package var exchanges: [String] = []
+    /// Exchanges that are known by their definition.
+    package var defined: [DialectDefinition] = []
     package var host = "127.0.0.1"
     /// 0: a free one.
     package var port = 0

@@ -1,3 +1,4 @@
+internal import ColonyExchanges
 internal import NIOCore
 internal import NIOSSL
 internal import Synchronization
@@ -45,9 +46,18 @@ final class SimulatorCore: Sendable {
     private let state: Mutex<State>
 
     init(_ configuration: SimulatorConfiguration, truth: TruthLog) throws(SimulatorError) {
-        let known = ServerDialects.all
+        var defined: [any ServerDialect] = []
+        do throws(DialectError) {
+            for definition in configuration.defined {
+                defined.append(try DefinedServer(definition, symbols: configuration.market.symbols[definition.id] ?? []))
+            }
+        } catch {
+            throw SimulatorError(.configuration, error.description)
+        }
+        let known = defined + ServerDialects.all
         var exchanges: [String: Exchange] = [:]
-        for id in configuration.exchanges.isEmpty ? known.map(\.exchange) : configuration.exchanges.map({ $0.lowercased() }) {
+        let everything = defined.isEmpty ? known.map(\.exchange) : defined.map(\.exchange)
+        for id in configuration.exchanges.isEmpty ? everything : configuration.exchanges.map({ $0.lowercased() }) {
             guard let dialect = known.first(where: { $0.exchange == id }) else {
                 let names = known.map(\.exchange).joined(separator: ", ")
                 throw SimulatorError(.configuration, "the simulator does not know the exchange '\(id)'; it knows \(names)")
@@ -57,7 +67,7 @@ final class SimulatorCore: Sendable {
             exchanges[id] = Exchange(
                 id: id, dialect: dialect, rules: rules.scaled(by: configuration.heartbeatFactor),
                 listings: Listings(
-                    configuration.market.symbols[id] ?? dialect.listings, acceptsAny: configuration.market.acceptsAnySymbol),
+                    Self.symbols(id, configuration, dialect), acceptsAny: configuration.market.acceptsAnySymbol),
                 program: try Self.program(id, configuration, packing: rules.packing))
         }
         self.configuration = configuration
@@ -77,6 +87,11 @@ final class SimulatorCore: Sendable {
             for id in exchange == "*" ? Array(exchanges.keys) : [exchange] { state.standing[id, default: StandingFaults()].apply(fault) }
         }
         self.state = Mutex(state)
+    }
+
+    private static func symbols(_ id: String, _ configuration: SimulatorConfiguration, _ dialect: any ServerDialect) -> [String] {
+        let isDefined = configuration.defined.contains { $0.id == id }
+        return isDefined ? dialect.listings : configuration.market.symbols[id] ?? dialect.listings
     }
 
     private static func program(
@@ -100,6 +115,14 @@ final class SimulatorCore: Sendable {
             return .source(plan)
         }
         return .market
+    }
+
+    /// What a request asks for. Where one exchange is served alone, its own paths mean it also without its id in front.
+    func target(_ text: String) -> RequestTarget {
+        let target = RequestTarget(text)
+        guard exchanges[target.exchange] == nil, exchanges.count == 1, let only = exchanges.values.first else { return target }
+        let own = RequestTarget("/\(only.id)\(text)")
+        return only.dialect.serves(path: own.path) ? own : target
     }
 
     /// The next number of a data message.

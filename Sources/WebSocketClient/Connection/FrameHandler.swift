@@ -25,7 +25,7 @@ final class FrameHandler: ChannelDuplexHandler {
     private var hasEnded = false
     private var socketError: String?
     private var isReadWithheld = false
-    /// What came behind the upgrade while reading was off.
+    /// What came behind the upgrade while reading was off, and in the reads of the same burst.
     private var held: ByteBuffer?
     /// We asked to close while reading was off: what still comes is not delivered.
     @exclusivity(unchecked) private var isDeaf = false
@@ -64,7 +64,9 @@ final class FrameHandler: ChannelDuplexHandler {
     // MARK: Receiving
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        walk(unwrapInboundIn(data))
+        var bytes = unwrapInboundIn(data)
+        // Nothing may overtake what is held.
+        if held?.writeBuffer(&bytes) == nil { walk(bytes) }
     }
 
     /// Takes the bytes that came behind the upgrade.
@@ -131,11 +133,7 @@ final class FrameHandler: ChannelDuplexHandler {
     }
 
     private func resumeReading() {
-        if let bytes = held {
-            held = nil
-            walk(bytes)
-            endBurst()
-        }
+        walkHeld()
         guard isReading || !closing.isOpen, isReadWithheld else { return }
         isReadWithheld = false
         context?.read()
@@ -143,7 +141,16 @@ final class FrameHandler: ChannelDuplexHandler {
 
     // MARK: The end of the socket
 
+    private func walkHeld() {
+        guard let bytes = held else { return }
+        held = nil
+        walk(bytes)
+        endBurst()
+    }
+
     func channelInactive(context: ChannelHandlerContext) {
+        // The peer's last words may be among it.
+        if !isWalking { walkHeld() }
         end()
         context.fireChannelInactive()
     }

@@ -52,8 +52,7 @@ struct LeaseBench: Sendable {
                 throw ClusterError(.supervisor, "the lease of \(feed.feed) was not granted")
             }
         }
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let loop = group.next()
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
         let counters = LeaseCounters()
         var load: [NIOLoopBound<LeaseLoad>] = []
         var connections: [RedisConnection] = []
@@ -88,7 +87,6 @@ struct LeaseBench: Sendable {
         let stopping = load
         try await loop.submit { for one in stopping { one.value.stop() } }.get()
         for connection in connections { try await connection.closeFuture.get() }
-        try await group.shutdownGracefully()
         return LeaseResults(bench: self, wall: wall, before: before, after: after, counts: counts)
     }
 
@@ -149,6 +147,7 @@ final class LeaseLoad {
     private var turn = 0
     private var redisNow: Int64 = 0
     private var isStopped = false
+    private var beats = 0
     private let report: String
 
     init(
@@ -263,8 +262,12 @@ final class LeaseLoad {
             redisNow = value.array?.last?.integer ?? 0
         }
         read(["ZRANGEBYSCORE", .string(keys.beats), "0", "\(redisNow - 2000)", "LIMIT", "0", "256"])
-        for feed in held { read(["HGET", .string(feed.subscriptions), "version"]) }
-        for group in Set(held.map(\.group)) { read(["HGET", .string(keys.disconnects(group: group)), "last_admitted"]) }
+        beats += 1
+        if beats % 2 == 0 {
+            for feed in held { read(["HGET", .string(feed.subscriptions), "version"]) }
+        } else {
+            for group in Set(held.map(\.group)) { read(["HGET", .string(keys.disconnects(group: group)), "last_admitted"]) }
+        }
         read(["HGET", .string(keys.meta), "requests_version"])
         connection.flush()
     }
@@ -317,23 +320,33 @@ struct LeaseResults: Sendable {
         var machine: BenchMachine
         var workers: Int
         var feeds: Int
-        var renewals_per_s: Int
-        var renew_calls_per_s: Int
-        var observed_per_s: Int
-        var beats_per_s: Int
-        var reads_per_s: Int
+        var renewals: Int
+        var renewCalls: Int
+        var observed: Int
+        var beats: Int
+        var reads: Int
         var failures: Int
-        var slowest_renewal_ms: Double
+        var slowestRenewal: Double
         var bars: [PathBar]
+
+        enum CodingKeys: String, CodingKey {
+            case machine, workers, feeds, failures, bars
+            case renewals = "renewals_per_s"
+            case renewCalls = "renew_calls_per_s"
+            case observed = "observed_per_s"
+            case beats = "beats_per_s"
+            case reads = "reads_per_s"
+            case slowestRenewal = "slowest_renewal_ms"
+        }
     }
 
     func json() throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         let document = Document(
-            machine: machine, workers: bench.workers, feeds: bench.feeds, renewals_per_s: rate(counts.renewals),
-            renew_calls_per_s: rate(counts.renewCalls), observed_per_s: rate(counts.observed), beats_per_s: rate(counts.beats),
-            reads_per_s: rate(counts.reads), failures: counts.failures, slowest_renewal_ms: Double(counts.slowestRenewal) / 1e6, bars: [bar]
+            machine: machine, workers: bench.workers, feeds: bench.feeds, renewals: rate(counts.renewals),
+            renewCalls: rate(counts.renewCalls), observed: rate(counts.observed), beats: rate(counts.beats),
+            reads: rate(counts.reads), failures: counts.failures, slowestRenewal: Double(counts.slowestRenewal) / 1e6, bars: [bar]
         )
         return String(decoding: try encoder.encode(document), as: UTF8.self)
     }

@@ -126,14 +126,19 @@ struct PathBench: Sendable {
         ])
         struct Report: Decodable, Sendable {
             var packets: Int
-            var wall_s: Double
+            var wallSeconds: Double
+
+            enum CodingKeys: String, CodingKey {
+                case packets
+                case wallSeconds = "wall_s"
+            }
         }
         let report = try await rig.report(
             of: [
                 "\(directory)/PathCeiling", try rig.socket, keys.lease, keys.control, keys.streams, Self.stream, token, "1",
                 "1763812345678", "\(size)", "\(batch)", "\(packets)",
             ], as: Report.self)
-        return Double(report.packets) / report.wall_s
+        return Double(report.packets) / report.wallSeconds
     }
 }
 

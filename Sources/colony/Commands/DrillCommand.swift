@@ -77,6 +77,9 @@ struct DrillCommand: AsyncParsableCommand {
         }
         do {
             try await drill()
+        } catch is CancellationError {
+            Console.error("colony: interrupted; the cluster was taken down")
+            throw ExitCode(2)
         } catch let error as DrillError {
             Console.error("colony: \(error.description)")
             throw ExitCode(2)
@@ -95,6 +98,7 @@ struct DrillCommand: AsyncParsableCommand {
             throw DrillError(
                 .usage, "'\(kind)' is no kind of drill; there are \(DrillKind.allCases.map(\.rawValue).joined(separator: ", "))")
         }
+        if let target { return try await drill(known, target: target) }
         let plan = try DrillPlan(try options(known))
         let report = try await untilSignal { try await Drill.run(plan) { Console.print($0) } }
         guard let report else { throw DrillError(.setup, "interrupted; the cluster was taken down") }
@@ -105,6 +109,19 @@ struct DrillCommand: AsyncParsableCommand {
             for promise in report.broken { Console.error("colony: the promise '\(promise.id)' was broken: \(promise.detail)") }
             throw ExitCode(1)
         }
+    }
+
+    private func drill(_ kind: DrillKind, target: String) async throws {
+        let loaded = try ConfigurationLoader(file: target, environment: ProcessEnvironment.variables).load()
+        let client = try await ClusterClient.connect(loaded.configuration)
+        defer { client.close() }
+        let drill = try TargetDrill(kind: kind, client: client, runs: runs ?? 1, seed: seed ?? UInt64.random(in: 1...999_999)) {
+            Console.print($0)
+        }
+        guard let result = try await untilSignal({ try await drill.run() }) else { throw DrillError(.setup, "interrupted") }
+        for promise in result.promises { Console.print("\(promise.kept ? "kept  " : "BROKEN")  \(promise.id): \(promise.detail)") }
+        if let json { try TextFile.write(try result.json(), to: json) }
+        if !result.isKept { throw ExitCode(1) }
     }
 
     private func options(_ kind: DrillKind) throws -> DrillOptions {

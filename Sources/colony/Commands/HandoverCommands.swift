@@ -47,7 +47,10 @@ struct DrainCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     @Argument(help: "Worker or host; `colony status` lists them.")
-    var name: String
+    var name: String?
+
+    @Flag(name: .long, help: "All workers of this host.")
+    var here = false
 
     @Option(name: .long, help: "Worker that is to have all the feeds; without it, the best one for each.")
     var to: String?
@@ -61,11 +64,15 @@ struct DrainCommand: AsyncParsableCommand {
     @Option(name: .long, help: "How long to wait for the result.")
     var timeout: String = "5m"
 
+    func validate() throws {
+        guard (name == nil) == here else { throw ValidationError("name one worker or host, or give --here") }
+    }
+
     func run() async throws {
         let limit = try DurationText.parse(timeout, option: "--timeout")
         let client = try await ClusterClient.connect(try common.load().configuration)
         defer { client.close() }
-        for worker in try await client.workers(named: name) {
+        for worker in try await client.workers(named: name ?? client.configuration.worker.host) {
             if undo {
                 let answer = try await client.undrain(worker) { Console.print($0) }
                 Console.print("\(worker): \(answer.detail)")

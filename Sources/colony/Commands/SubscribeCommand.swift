@@ -47,7 +47,7 @@ struct UnsubscribeCommand: AsyncParsableCommand {
         let client = try await ClusterClient.connect(try common.load().configuration)
         defer { client.close() }
         let topics = try client.canonical(wanted.topics, exchange: wanted.exchange)
-        let before = try await client.desired(FeedName(wanted.exchange.lowercased())).topics
+        let before = try await client.wanted(exchange: wanted.exchange)
         let missing = topics.filter { !before.contains($0) }
         guard missing.isEmpty else {
             throw ClusterError(

@@ -40,19 +40,13 @@ struct TailCommand: AsyncParsableCommand {
         let configuration = try common.load().configuration
         let client = try await ClusterClient.connect(configuration)
         defer { client.close() }
-        let feed = FeedName(exchange.lowercased())
-        guard let group = try await client.group(of: feed) else {
-            throw ClusterError(
-                .exchange, "'\(exchange)' is no feed of this cluster; `colony status` lists them, `colony subscribe` adds one")
-        }
-        let subscription = Subscription(
-            feed: feed, group: group, patterns: try patterns(client), includesControlPackets: channel == nil)
+        let subscriptions = try await subscriptions(client)
         let start: StartPoint = try since.map { .age(try DurationText.parse($0, option: "--since")) } ?? .now
         let limit = try duration.map { try DurationText.parse($0, option: "--for") }
         let logger = try common.bootstrapLogging()
         let consumer = try ColonyConsumer(
             .init(
-                server: .init(configuration.redis.endpoint), namespace: configuration.namespace, subscriptions: [subscription], start: start
+                server: .init(configuration.redis.endpoint), namespace: configuration.namespace, subscriptions: subscriptions, start: start
             ),
             logger: logger)
         let json = json
@@ -75,7 +69,27 @@ struct TailCommand: AsyncParsableCommand {
         }
     }
 
+    /// One for each feed that carries some of it.
+    private func subscriptions(_ client: ClusterClient) async throws -> [Subscription] {
+        let patterns = try patterns(client)
+        let named = patterns.filter { $0.channel != "*" && $0.symbol != "*" }.map { Topic(channel: $0.channel, symbol: $0.symbol) }
+        let feeds =
+            exchange.contains("/")
+            ? [FeedName(exchange.lowercased())] : try await client.feeds(of: exchange, carrying: named.count == patterns.count ? named : [])
+        var subscriptions: [Subscription] = []
+        for feed in feeds {
+            guard let group = try await client.group(of: feed) else { continue }
+            subscriptions.append(Subscription(feed: feed, group: group, patterns: patterns, includesControlPackets: channel == nil))
+        }
+        guard !subscriptions.isEmpty else {
+            throw ClusterError(
+                .exchange, "'\(exchange)' is no feed of this cluster; `colony status` lists them, `colony subscribe` adds one")
+        }
+        return subscriptions
+    }
+
     private func patterns(_ client: ClusterClient) throws -> [Subscription.Pattern] {
+        let exchange = String(self.exchange.prefix { $0 != "/" })
         guard let channel else { return [.init(channel: "*")] }
         if symbols.isEmpty {
             // The channel's usual names mean the exchange's stream also where no symbol is given.

@@ -62,7 +62,9 @@ struct WorkerCommand: AsyncParsableCommand {
                     guard isatty(STDIN_FILENO) == 0 else { return }
                     for await _ in await UnixSignalsSequence(trapping: .sighup) { running.deploys.fire() }
                 }
-                group.addTask { try await running.run() }
+                group.addTask {
+                    try await SupervisorService.run(running, logger: logger) { Console.print("dashboard and metrics at \($0)") }
+                }
                 while try await group.next() != nil {}
             }
         }

@@ -139,7 +139,7 @@ struct LocalCluster: Sendable {
     private func run(_ running: Supervisor, _ view: LiveView, _ exchanges: SimulatedExchanges) async throws -> UpSummary {
         try await withThrowingTaskGroup(of: UpSummary?.self) { group in
             group.addTask {
-                try await running.run()
+                try await SupervisorService.run(running, logger: logger) { step("dashboard and metrics at \($0)") }
                 return nil
             }
             group.addTask { try await view.run() }
@@ -160,8 +160,12 @@ struct LocalCluster: Sendable {
         let dialect = try client.configuration.dialect(of: exchange)
         let symbol = dialect.profile.exampleSymbol
         var topics: [Topic] = []
-        for channel in ["trade", "ticker", "book"] {
-            if let topic = try? dialect.canonical(Topic(channel: channel, symbol: symbol)) { topics.append(topic) }
+        for channel in ["trade", "ticker", "book", "book_snapshot"] where topics.count < 3 {
+            // What the exchange lacks is left out, and what it serves at another address: one connection each is enough to look at.
+            guard let topic = try? dialect.canonical(Topic(channel: channel, symbol: symbol)), dialect.branch(of: topic) == nil else {
+                continue
+            }
+            topics.append(topic)
         }
         let wanted = topics
         try await client.change(exchange: exchange) { $0.formUnion(wanted) }
@@ -177,6 +181,7 @@ struct LocalCluster: Sendable {
         if let recording { lines.append("history: \"\(recording.path)\"") }
         // Workers that start together here see one another at once.
         lines += ["placement:", "  settle: 700ms"]
+        lines += ["dashboard:", "  listen: \"127.0.0.1:0\""]
         if !exchanges.urls.isEmpty {
             lines.append("exchanges:")
             for (id, url) in exchanges.urls.sorted(by: { $0.key < $1.key }) {

@@ -66,10 +66,13 @@ struct RoughExchangeTests {
         Row(
             name: "compressed bytes that are none", manner: .opens(extra: compressed, bytes: [0xc1, 3, 0xff, 0xff, 0xff]),
             reason: ["1007 (invalid payload)", "not valid compressed data"], closeCode: 1007, wait: cooling),
-        Row(name: "an empty message", manner: .opens(bytes: [0x81, 0]), reason: ["malformed message"], closeCode: 1000, wait: cooling),
         Row(
-            name: "a message that is not JSON", manner: .opens(bytes: [0x81, 9] + Array(#"{"type":?"#.utf8)), reason: ["malformed message"],
-            closeCode: 1000, wait: cooling),
+            name: "an empty message", manner: .opens(bytes: [0x81, 0]), reason: ["malformed message"], closeCode: 1000, wait: 1...3000,
+            settings: softly),
+        Row(
+            name: "a message that is not JSON", manner: .opens(bytes: [0x81, 9] + Array(#"{"type":?"#.utf8)),
+            reason: ["malformed message"],
+            closeCode: 1000, wait: 1...3000, settings: softly),
         Row(
             name: "a close frame for maintenance", manner: .opens(bytes: [0x88, 6, 0x03, 0xf4] + Array("back".utf8)),
             reason: ["closed by the peer: 1012 (service restart): back"], closeCode: 1012, wait: cooling),
@@ -124,6 +127,8 @@ struct RoughExchangeTests {
             settings: ["url: \"wss://exchange.test/stream\"", "proxy: \"socks5://127.0.0.1:PORT\"", "connect_timeout: 500ms"]),
     ]
 
+    /// A bad message ends the websocket only where the pace admits it, and after a drawn delay.
+    static let softly = ["url: \"ws://127.0.0.1:PORT/stream\"", "pace: 0s", "connect_delay: 3s...3s"]
     static let viaProxy = ["url: \"wss://exchange.test/stream\"", "proxy: \"http://127.0.0.1:PORT\""]
 
     @Test("Each ends in a reason, a close code and a wait, and costs little", .timeLimit(.minutes(2)), arguments: opened + refused)

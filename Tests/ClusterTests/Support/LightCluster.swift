@@ -21,14 +21,27 @@ struct LightCluster: Sendable {
         }
     }
 
+    /// Waits until all feeds together look as wanted.
+    @discardableResult
+    func untilAll(_ what: String, within limit: Duration = .seconds(60), _ matches: @Sendable ([ClusterStatus.Feed]) -> Bool) async throws
+        -> [ClusterStatus.Feed]
+    {
+        try await eventually("the feeds were \(what); the worker wrote:\n\(worker.output.text)", within: limit) {
+            let feeds = try await client.status().feeds
+            return matches(feeds) ? feeds : nil
+        }
+    }
+
     func run(_ arguments: [String], environment: [String: String] = [:]) async throws -> ColonyProgram.Outcome {
         try await ColonyProgram.run(arguments + ["--config", configurationFile], environment: environment)
     }
 }
 
-/// Runs `body` beside a worker that wants `topics` (`<channel> <symbol>`) of `exchange`; all is taken down afterwards.
+/// Runs `body` beside a worker that wants `topics` (`<channel> <symbol>`) of `exchange`; all is taken down afterwards. `settings` are lines of YAML
+/// of the exchange, `simulation` changes what the exchange is like.
 func withLightCluster(
-    exchange: String, topics: [String], certificate defect: LocalAuthority.Defect = .none,
+    exchange: String, topics: [String], certificate defect: LocalAuthority.Defect = .none, settings: [String] = [],
+    simulation change: (inout SimulatorConfiguration) -> Void = { _ in },
     _ body: (LightCluster) async throws -> Void
 ) async throws {
     try await withRedis { redis in
@@ -38,6 +51,7 @@ func withLightCluster(
         configuration.exchanges = [exchange]
         configuration.certificateDefect = defect
         configuration.directory = directory
+        change(&configuration)
         let simulator = try await ExchangeSimulator.start(configuration)
         do {
             let file = "\(directory)/colony.yaml"
@@ -46,7 +60,7 @@ func withLightCluster(
                 "placement:", "  settle: 0s", "exchange:", "  connect_delay: 0s", "exchanges:", "  \(exchange):",
                 "    url: \"\(try simulator.url(exchange))\"", "    tls:", "      roots: \"\(simulator.caFile ?? "")\"", "    topics:",
             ]
-            lines += topics.map { "      - \"\($0)\"" }
+            lines += topics.map { "      - \"\($0)\"" } + settings.map { "    \($0)" }
             try (lines.joined(separator: "\n") + "\n").write(toFile: file, atomically: true, encoding: .utf8)
             let worker = try await ColonyProgram.spawn(["worker", "--single", "--config", file])
             // Not waited for: what is asked of the cluster afterwards is its records.

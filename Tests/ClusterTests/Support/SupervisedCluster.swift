@@ -52,7 +52,8 @@ func withSupervisedCluster(
             let file = "\(directory)/colony.yaml"
             var lines = [
                 "redis:", "  url: \"unix:\(redis.socketPath)\"", "worker:", "  name: w", "  processes: \(workers)",
-                "  state_directory: \"\(directory)/state\"", "placement:", "  settle: 300ms", "exchange:", "  connect_delay: 0s",
+                "  state_directory: \"\(directory)/state\"", "placement:", "  settle: 300ms", "dashboard:", "  listen: \"off\"",
+                "exchange:", "  connect_delay: 0s",
                 "  pace: \(pace)",
             ]
             lines += more + ["exchanges:"]

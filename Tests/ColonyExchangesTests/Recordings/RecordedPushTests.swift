@@ -7,6 +7,15 @@ import Testing
 struct RecordedPushTests {
     private typealias Object = [String: Any]
 
+    /// What the tests below read.
+    static let files: Set<String> = [
+        "bitmax/cryptofeed-2021-04-17-BITMAX.ws.15.jsonl", "bitstamp/cryptofeed-2022-01-04-BITSTAMP.ws.1.jsonl",
+        "ftx/cryptofeed-2021-07-22-FTX.ws.1.jsonl", "gate/cryptofeed-2021-04-17-GATEIO.ws.64.jsonl",
+        "gate_swap/cryptofeed-2023-05-26-GATEIO_FUTURES.ws.1.jsonl", "gate/gocryptotrader-gateio-samples.jsonl",
+        "kucoin/cryptofeed-2021-04-22-KUCOIN.ws.1.jsonl", "kucoin/gocryptotrader-kucoin-samples.jsonl",
+        "upbit/cryptofeed-2021-04-17-UPBIT.ws.62.jsonl",
+    ]
+
     @Test("BitMax", .timeLimit(.minutes(1)))
     func bitmax() throws {
         try check(Recording("bitmax/cryptofeed-2021-04-17-BITMAX.ws.15.jsonl", "bitmax"), packets: 290) { object in

@@ -25,7 +25,7 @@ struct Recording: Sendable, CustomTestStringConvertible {
 
     static let isPresent = FileManager.default.fileExists(atPath: folder.path)
 
-    private static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    static let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().deletingLastPathComponent().appending(path: "shared/recordings")
 
     /// A received message or one the recording client sent.

@@ -28,6 +28,14 @@ struct RecordingTests {
         #expect(packets > 0 || recording.holdsNoStreams, "a recording of an exchange holds market data")
     }
 
+    @Test("every file of the folder is read by one of the tests")
+    func everyFile() throws {
+        let root = Recording.folder
+        let found = try FileManager.default.subpathsOfDirectory(atPath: root.path).filter { $0.hasSuffix(".jsonl") }
+        let read = Set(Self.recordings.map(\.path)).union(RecordedPushTests.files)
+        #expect(Set(found).subtracting(read).isEmpty, "no test reads \(Set(found).subtracting(read).sorted())")
+    }
+
     static let recordings: [Recording] = [
         Recording("binance/crypto-msg-parser-binance-samples.jsonl", "binance"),
         Recording("binance/cryptofeed-2021-08-14-BINANCE.ws.1.jsonl", "binance"),

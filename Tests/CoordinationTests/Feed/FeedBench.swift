@@ -21,11 +21,12 @@ struct FeedBench {
     static func token(_ epoch: Int) -> Token { Token(incarnation: me, epoch: epoch) }
 
     static func record(
-        _ state: LeaseObservation.State, holder: Incarnation? = nil, epoch: Int = 4, renewals: Int = 0, ttl: Int64 = 6000
+        _ state: LeaseObservation.State, holder: Incarnation? = nil, epoch: Int = 4, renewals: Int = 0, ttl: Int64 = 6000,
+        server: String = ""
     ) -> LeaseObservation {
         LeaseObservation(
             state: state, holder: holder, epoch: epoch, renewals: renewals, ttlMilliseconds: ttl, phase: .waiting, preferred: nil,
-            lastMilliseconds: 0)
+            lastMilliseconds: 0, server: server)
     }
 
     static func granted(_ epoch: Int = 5, wait: Int64 = 0) -> AcquireReply {
@@ -108,7 +109,7 @@ struct FeedBench {
         case .acquired(let epoch, _, _): "acquired \(epoch)"
         case .grantTooLate: "too late"
         case .lost: "lost"
-        case .claimHeldBack: "claim held back"
+        case .claimHeldBack: "held back"
         case .regained: "regained"
         case .selfFenced: "self-fenced"
         case .resumed(let epoch): "resumed \(epoch)"

@@ -164,7 +164,7 @@ import Testing
 
     @Test func `a grant that comes later than its send + H is not used`() {
         var bench = FeedStage.claiming.reached()
-        bench.expect(.acquireReplied(Bench.granted(), sentAt: at(50)), at: 4550, "too late, observe", .watch)
+        bench.expect(.acquireReplied(Bench.granted(), sentAt: at(50)), at: 4550, "too late, let go, observe", .watch)
         #expect(bench.machine.token == nil)
     }
 
@@ -281,6 +281,32 @@ import Testing
         _ = fail(&bench)
         bench.expect(.dialFailed(retryAfter: nil), at: 100, "attempt 3 failed, next in 2000, release 5 to b", .drain)
         bench.expect(reply: .release(.released), at: 110, "let go, observe", .watch)
+    }
+
+    @Test func `what the exchange asked to wait holds for whoever connects next`() {
+        func releasedWait(_ bench: inout Bench, _ event: FeedMachine.Event) -> Duration? {
+            for action in bench.handle(event, at: 100) {
+                if case .call(_, .release(_, _, let connect, _, _)) = action { return connect }
+            }
+            return nil
+        }
+        var bench = FeedStage.dialing.reached()
+        _ = bench.handle(.placed(rank: 1, alternate: "b"), at: 90)
+        _ = fail(&bench)
+        _ = fail(&bench)
+        #expect(releasedWait(&bench, .dialFailed(retryAfter: .seconds(90))) == .seconds(90))
+        bench = FeedStage.dialing.reached()
+        _ = bench.handle(.placed(rank: 1, alternate: "b"), at: 90)
+        _ = fail(&bench)
+        _ = fail(&bench)
+        #expect(releasedWait(&bench, .dialFailed(retryAfter: nil)) == .seconds(2), "the drawn delay where nothing was asked")
+    }
+
+    @Test func `a bad message is the reason for which its websocket is closed`() {
+        var bench = FeedStage.live.reached()
+        _ = bench.handle(.softError(reason: "malformed message: x"), at: 100)
+        let actions = bench.handle(.replied(bench.lastCall, .disconnect(.ended(pending: .due, milliseconds: 0))), at: 110)
+        #expect(actions.contains(.closeSocket(reason: "malformed message: x")))
     }
 
     @Test func `without an admission begin asks the gate again`() {

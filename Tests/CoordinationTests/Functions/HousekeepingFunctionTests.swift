@@ -116,6 +116,8 @@ struct HousekeepingFunctionTests {
             try await lab.advance(1)
             #expect(try await lab.call(beat(lab.a)).membersVersion == 3)
             #expect(try await members() == [lab.a.text])
+            #expect(try await lab.hash(FunctionLab.keys.worker(lab.b)).isEmpty)
+            #expect(try await !lab.hash(FunctionLab.keys.worker(lab.a)).isEmpty)
             #expect(try await lab.call(beat(lab.b)).membersVersion == 4)
         }
     }

@@ -35,6 +35,11 @@ struct DifferentialTests {
                     return
                 }
                 kinds.insert(Self.kind(call, real))
+                for feed in caller.feeds where number % 50 == 0 {
+                    let byText = try model.call(ObserveCall(feeds: [feed]), now: caller.now)[0]
+                    let typed = model.observe(feed.lease)
+                    #expect(byText == typed)
+                }
                 if number % 500 == 0 || number == calls {
                     let (server, memory) = (try await Self.dump(store), Self.dump(model))
                     guard server == memory else {
@@ -118,7 +123,7 @@ struct RandomCaller {
     private var random: HistoryRandom
     private(set) var now: Int64 = 1_763_812_345_000
     private let keys = Keys(namespace: "test")
-    private let feeds: [FeedKeys]
+    let feeds: [FeedKeys]
     private let workers = ["a", "b", "c"].map { Incarnation("\($0).000000000000000\($0)") }
 
     init(seed: UInt64) {
@@ -232,7 +237,8 @@ struct RandomCaller {
         ReleaseCall(
             feed: feed, proof: random.chance(50) ? .clean(token(record)) : .dead(worker(record)), reason: "drain",
             delayMilliseconds: wait(), connectMilliseconds: wait(), paceMilliseconds: pace(),
-            quarantineMilliseconds: random.chance(50) ? 0 : 20_000, preferred: random.chance(50) ? "b" : nil
+            quarantineMilliseconds: random.chance(50) ? 0 : 20_000, preferred: random.chance(50) ? "b" : nil,
+            first: random.chance(50) ? cursor(record) : nil
         ).arguments()
     }
 

@@ -48,20 +48,24 @@ struct PublishMachineTests {
         }
     }
 
-    @Test("A packet is sent at once when nothing is in flight, and the next ones are gathered until the reply")
-    func gathersByRoundTrip() throws {
+    @Test("A packet is sent at once while few batches are in flight, and the next ones are gathered until a reply", arguments: [1, 2, 3])
+    func gathersByRoundTrip(atOnce: Int) throws {
         var table = StreamTable(keys: Self.keys) { _ in 100 }
-        var machine = PublishMachine()
+        var limits = PublishMachine.Limits()
+        limits.atOnceBatches = atOnce
+        var machine = PublishMachine(limits: limits)
         machine.begin(Self.token(2), lastMilliseconds: 900, table: &table)
         machine.linkUp()
-        Self.append("a", &machine, &table)
-        guard case .publish(let first)? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
-        #expect((first.first, first.count) == (1, 1))
+        for number in 1...atOnce {
+            Self.append("a", &machine, &table)
+            guard case .publish(let batch)? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
+            #expect((batch.first, batch.count) == (number, 1))
+        }
         for text in ["b", "c", "d"] { Self.append(text, &machine, &table) }
         #expect(machine.nextSend(now: 2) == nil)
         _ = machine.replied(.next(2), generation: machine.generation, now: 3)
-        guard case .publish(let second)? = machine.nextSend(now: 3) else { throw Unexpected("nothing sent") }
-        #expect((second.first, second.count) == (2, 3))
+        guard case .publish(let gathered)? = machine.nextSend(now: 3) else { throw Unexpected("nothing sent") }
+        #expect((gathered.first, gathered.count) == (atOnce + 1, 3))
     }
 
     @Test("Ids never go back in time, and links name the entry before in the same stream")
@@ -127,6 +131,39 @@ struct PublishMachineTests {
         #expect(machine.lastMilliseconds >= 9000)
     }
 
+    @Test("What a refused batch had already stored, its reply lost, is not numbered again")
+    func keepsWhatIsStored() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine()
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        for number in 1...5 { Self.append("p\(number)", &machine, &table) }
+        guard case .publish(let batch)? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
+        #expect(batch.count == 5)
+        let top = EntryID(milliseconds: 8000, epoch: 0, sequence: 0)
+        let outcome = machine.replied(.order(next: 4, top: top), generation: machine.generation, now: 2)
+        #expect(outcome == .disordered(topMilliseconds: 8000))
+        #expect(machine.firstUnstored == 4)
+        machine.renumber(Self.token(7), from: machine.firstUnstored, lastMilliseconds: 9000, now: 2, table: &table)
+        var stored = StoredFeed(epoch: 7, next: 1, packets: [:])
+        drain(&machine, &stored, now: 3)
+        #expect(stored.packets == [1: "p4", 2: "p5"])
+    }
+
+    @Test("A batch behind the recorded end of its websocket is dropped")
+    func dropsBehindTheEnd() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine()
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        Self.append("p", &machine, &table)
+        guard case .publish? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
+        Self.append("q", &machine, &table)
+        #expect(machine.replied(.ended, generation: machine.generation, now: 2) == .ended)
+        // A disconnect that waits for everything to be sent waits no longer.
+        #expect(machine.isAllSent && machine.token == nil)
+    }
+
     @Test("When the buffer is full the oldest packets give way and are declared in one range")
     func overflows() throws {
         var limits = PublishMachine.Limits()
@@ -155,6 +192,7 @@ struct PublishMachineTests {
         var random = SplitMix(seed)
         var limits = PublishMachine.Limits()
         limits.gatherPackets = Int.random(in: 1...8, using: &random)
+        limits.atOnceBatches = Int.random(in: 1...3, using: &random)
         limits.maxPackets = Int.random(in: limits.gatherPackets...20, using: &random)
         limits.inFlightBatches = Int.random(in: 1...4, using: &random)
         limits.ringBytes = [8 << 10, 1 << 20].randomElement(using: &random) ?? 1 << 20

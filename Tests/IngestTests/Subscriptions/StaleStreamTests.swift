@@ -99,9 +99,56 @@ import Testing
         #expect(machine.firstUnnamedData(generation: 1, now: at(10)).states == ["trade A receiving"])
         #expect(machine.subscriptions.map(\.state) == [.receiving, .pending])
         // The second has its turn, and the next data are taken to be its own as well.
-        _ = machine.woken(now: at(1000))
+        _ = machine.woken(now: at(1200))
         #expect(machine.sweep(generation: 1, now: at(1500)) { _ in at(1400) }.states == ["trade B receiving"])
         #expect(machine.woken(now: at(100_000)).texts == [])
         #expect(machine.firstUnnamedData(generation: 2, now: at(100_001)) == [])
+    }
+}
+
+/// When not a stream but the connection is to blame.
+@Suite struct SilentConnectionTests {
+    private let settings = SubscriptionSettings(staleFloor: .seconds(10), staleFactor: 4)
+
+    /// Both streams have spoken every second for twenty seconds; the time is 20 s.
+    private func learned() -> SubscriptionMachine {
+        var machine = SubscriptionMachine(dialect: PlainDialect(), settings: settings)
+        _ = machine.desire([trade("A"), trade("B")], version: 1, now: at(0))
+        _ = machine.connected(generation: 1, urlTopics: [], now: at(0))
+        for step in Int64(0)...20 { _ = machine.sweep(generation: 1, now: at(step * 1000)) { _ in at(step * 1000) } }
+        return machine
+    }
+
+    private func sweep(_ machine: inout SubscriptionMachine, _ seconds: ClosedRange<Int64>, lastOfB: Int64 = 20) -> [Action] {
+        seconds.flatMap { second in
+            machine.sweep(generation: 1, now: at(second * 1000)) { at(($0 == trade("B") ? lastOfB : 20) * 1000) }
+        }
+    }
+
+    @Test(arguments: [false, true])
+    func `streams that stay silent after they were asked for again mean the connection, acknowledged or not`(isAcknowledged: Bool) {
+        var machine = learned()
+        let first = sweep(&machine, 21...31)
+        #expect(first.contains(.staleStream(trade("A"))) && first.contains(.staleStream(trade("B"))))
+        _ = machine.resubscribe([trade("A"), trade("B")], now: at(31_000))
+        if isAcknowledged {
+            _ = machine.acknowledged(Acknowledgement(.accepted, topics: [trade("A"), trade("B")]), generation: 1, now: at(31_100))
+            _ = machine.acknowledged(Acknowledgement(.accepted, topics: [trade("A"), trade("B")]), generation: 1, now: at(31_200))
+        }
+        let second = sweep(&machine, 32...44)
+        let silent = second.compactMap { if case .silentConnection(let streams, let silence) = $0 { (streams, silence) } else { nil } }
+        #expect(silent.map(\.0) == [2])
+        #expect(silent.allSatisfy { $0.1 > .seconds(20) && $0.1 < .seconds(25) })
+    }
+
+    @Test func `one stream that still speaks clears the connection`() {
+        var machine = learned()
+        var actions: [Action] = []
+        for second in Int64(21)...80 {
+            actions += sweep(&machine, second...second, lastOfB: second)
+            if second == 31 { _ = machine.resubscribe([trade("A")], now: at(31_000)) }
+        }
+        #expect(actions.contains(.staleStream(trade("A"))))
+        #expect(!actions.contains { if case .silentConnection = $0 { true } else { false } })
     }
 }

@@ -90,7 +90,7 @@ private struct ModelExchange {
                     if !loses || Int.random(in: 0..<4, using: &random) > 0 { answers += came.map { (generation, $0) } }
                 case .changed(let topic, let state): states[topic] = state
                 case .wake(let time): wake = time
-                case .staleStream, .needsReconnect: Issue.record("unexpected \(action)")
+                case .staleStream, .silentConnection, .needsReconnect: Issue.record("unexpected \(action)")
                 }
             }
         }

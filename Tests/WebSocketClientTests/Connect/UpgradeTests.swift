@@ -61,6 +61,35 @@ import Testing
         }
     }
 
+    @Test("What comes behind the 101 in many reads keeps its order while reading is off", .timeLimit(.minutes(1)))
+    func keepsTheOrder() async throws {
+        let long = String(repeating: "0123456789", count: 20_000)
+        try await ScriptedPeer.run { peer in
+            try await peer.upgrade(behind: Frame.text(long) + Frame.text("second") + Frame.text(long))
+            try await peer.write(Frame.text("last"))
+            await peer.waitForEnd()
+        } body: { port in
+            let client = try await Client.open(Self.configuration(port)) { connection, _ in connection.isReading = false }
+            // A turn of the loop later all reads of that burst are over.
+            await client.onLoop { _ in }
+            await client.onLoop { $0.isReading = true }
+            for expected in [long, "second", long, "last"] { #expect(await client.next() == .text(expected)) }
+            await client.onLoop { $0.abort() }
+        }
+    }
+
+    @Test("A close frame right behind the 101 is the reason, also while reading is off", .timeLimit(.minutes(1)))
+    func hearsLastWords() async throws {
+        try await ScriptedPeer.run { peer in
+            try await peer.upgrade(behind: Frame.close(1013, "full"))
+            peer.close()
+            await peer.waitForEnd()
+        } body: { port in
+            let client = try await Client.open(Self.configuration(port)) { connection, _ in connection.isReading = false }
+            #expect(await client.rest() == [.closed(.closedByPeer(code: 1013, text: "full"))])
+        }
+    }
+
     @Test("An answer that drips in byte by byte is an answer; interim answers are skipped", .timeLimit(.minutes(1)))
     func readsDrips() async throws {
         try await ScriptedPeer.run { peer in

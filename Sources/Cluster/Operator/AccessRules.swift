@@ -1,0 +1,29 @@
+import Coordination
+
+/// Least-privilege users of Redis, as lines of its ACL file.
+public enum AccessRules {
+    /// `>CHANGE-ME..` stands where a password goes.
+    public static func lines(namespace: String) -> [String] {
+        let keys = "~\(namespace):*"
+        // With FUNCTION LOAD, since a restarted server has lost the library.
+        let worker =
+            (Preflight.neededCommands + ["zcard", "hlen", "xrange", "xrevrange", "hkeys", "config|get", "function|load", "function|list"])
+            .map { "+\($0)" }
+        let reader = [
+            "+xread", "+xreadgroup", "+xack", "+xautoclaim", "+xgroup|create", "+xrange", "+xrevrange", "+xinfo", "+xlen", "+hgetall",
+            "+hget",
+            "+hmget", "+hkeys", "+ping", "+info", "+time", "+client|setname",
+        ]
+        let operators = [
+            "+fcall", "+fcall_ro", "+time", "+hget", "+hmget", "+hset", "+hincrby", "+hdel", "+hgetall", "+hkeys", "+hlen", "+hsetnx",
+            "+zrange",
+            "+xrange", "+xrevrange", "+xinfo", "+xlen", "+xread", "+publish", "+ping", "+info", "+config|get", "+function|load",
+            "+function|list", "+client|setname",
+        ]
+        return [
+            "user colony-worker on >CHANGE-ME-1 resetchannels &\(namespace):* \(keys) -@all \(worker.joined(separator: " "))",
+            "user colony-reader on >CHANGE-ME-2 resetchannels \(keys) -@all \(reader.joined(separator: " "))",
+            "user colony-operator on >CHANGE-ME-3 resetchannels &\(namespace):* \(keys) -@all \(operators.joined(separator: " "))",
+        ]
+    }
+}

@@ -1,0 +1,62 @@
+import Drills
+import Simulator
+import Testing
+
+@Suite struct DrillPlanTests {
+    private func options(_ kind: DrillKind) -> DrillOptions { DrillOptions(kind: kind, seed: 1, executable: "/usr/bin/colony") }
+
+    @Test(arguments: DrillKind.allCases)
+    func `every kind has a plan of its own and an explanation`(kind: DrillKind) throws {
+        let plan = try DrillPlan(options(kind))
+        #expect(!plan.exchanges.isEmpty)
+        #expect(plan.hosts.reduce(0, +) >= 1)
+        #expect(plan.runs >= 1)
+        #expect(kind.explanation.count > 30)
+    }
+
+    @Test func `a pace that is not the exchanges' own is reported`() throws {
+        #expect(try DrillPlan(options(.kill)).remarks.contains { $0.contains("pace 0s instead of 60 s") })
+        #expect(try !DrillPlan(options(.flap)).remarks.contains { $0.contains("pace") })
+    }
+
+    @Test func `exchanges are chosen by number or by name`() throws {
+        var options = options(.kill)
+        options.exchangeCount = 40
+        #expect(try DrillPlan(options).exchanges.count == 40)
+        options.exchanges = ["kraken", "okx"]
+        #expect(try DrillPlan(options).exchanges == ["kraken", "okx"])
+    }
+
+    @Test func `what cannot be done is refused with the reason`() throws {
+        var unknown = options(.kill)
+        unknown.exchanges = ["nowhere"]
+        expectRefusal(unknown, "nowhere")
+        var alone = options(.kill)
+        alone.workers = 1
+        expectRefusal(alone, "at least 2 workers")
+        var misplaced = options(.kill)
+        misplaced.sabotage = .pace
+        expectRefusal(misplaced, "'flap' and 'storm'")
+        var setting = options(.kill)
+        setting.settings = ["lease.ttl"]
+        expectRefusal(setting, "key=value")
+    }
+
+    @Test func `a build without the pace is still judged by it`() throws {
+        var options = options(.flap)
+        options.sabotage = .pace
+        let plan = try DrillPlan(options)
+        #expect(plan.configuredPace == .zero)
+        #expect(plan.pace == .seconds(60))
+    }
+
+    private func expectRefusal(_ options: DrillOptions, _ words: String) {
+        do throws(DrillError) {
+            _ = try DrillPlan(options)
+            Issue.record("not refused: \(words)")
+        } catch {
+            #expect(error.code == .usage)
+            #expect(error.description.contains(words))
+        }
+    }
+}
