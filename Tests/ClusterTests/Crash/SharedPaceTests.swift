@@ -27,9 +27,14 @@ import Testing
             let names = Self.names(exchanges)
             let workers = [try await cluster.worker(names[0]), try await cluster.worker(names[1])]
             defer { for worker in workers { worker.signal(SIGKILL) } }
-            try await eventually("both workers were ready", within: .seconds(60)) {
+            var since: ContinuousClock.Instant?
+            try await eventually("both workers had counted each other", within: .seconds(60)) { () async throws -> Bool? in
                 let ready = try await cluster.client.status().workers.filter { $0.state == "ready" }
-                return ready.count == 2 ? true : nil
+                guard ready.count == 2 else { return nil }
+                // A worker that has joined is counted by the others with one of their next beats.
+                let known = since ?? .now
+                since = known
+                return ContinuousClock.now - known > .seconds(3) ? true : nil
             }
             for exchange in exchanges { try await cluster.want(exchange) }
             var holders: Set<String> = []
