@@ -20,7 +20,6 @@ import Testing
 
     private func plan(_ kind: DrillKind, _ edit: (inout DrillOptions) -> Void) throws -> DrillPlan {
         var options = DrillOptions(kind: kind, seed: 11, executable: Self.executable)
-        options.network = .loopback
         options.exchanges = ["binance", "kraken"]
         edit(&options)
         return try DrillPlan(options)
