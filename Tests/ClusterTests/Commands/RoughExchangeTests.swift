@@ -104,7 +104,7 @@ struct RoughExchangeTests {
             reason: ["Sec-WebSocket-Accept"], wait: backingOff),
         Row(
             name: "a server that is silent", manner: .answers(""), reason: ["longer than", "websocket upgrade"], wait: backingOff,
-            settings: ["url: \"ws://127.0.0.1:PORT/stream\"", "connect_timeout: 500ms"]),
+            settings: ["url: \"ws://127.0.0.1:PORT/stream\"", "connect_timeout: 3s"]),
         Row(
             name: "a head without end", manner: .answers("HTTP/1.1 200 OK\r\nX: " + String(repeating: "y", count: 70_000)),
             reason: ["65536"],
@@ -138,7 +138,7 @@ struct RoughExchangeTests {
         let settings = row.settings.map { $0.replacing("PORT", with: "\(exchange.port)") }
         try await withSingleWorker(exchange: "upbit", topics: ["trade KRW-BTC"], settings: settings) { worker, client in
             let feed = try await eventually(
-                "the feed had a reason and a wait; the worker wrote:\n\(worker.output.text)", within: .seconds(60)
+                "the feed had a reason and a wait; the worker wrote:\n\(worker.output.text)", within: .seconds(120)
             ) {
                 try await client.status().feeds.first.flatMap { feed in
                     row.reason.allSatisfy { feed.reason.localizedCaseInsensitiveContains($0) }

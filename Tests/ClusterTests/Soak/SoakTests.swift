@@ -21,9 +21,6 @@ struct SoakTests {
         Run(
             testDescription: "an outage larger than the ring, without: one gap with the right numbers",
             arguments: ["--outage", "6", "--rate", "3000", "--packets", "40000", "--ring", "2097152"]),
-        Run(
-            testDescription: "a Redis too small for the retention: streams are shortened, nothing is refused for good",
-            arguments: ["--packets", "60000", "--rate", "3000", "--every", "1000", "--maxmemory", "20mb", "--maxlen", "1000000"]),
     ]
 
     static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
