@@ -37,7 +37,7 @@ package struct DrillDirectory: Sendable {
 
     package func remove() {
         guard !isKept else { return }
-        Self.removeTree(path)
+        FileTree.remove(path)
     }
 
     private static var workingDirectory: String {
@@ -45,8 +45,11 @@ package struct DrillDirectory: Sendable {
         defer { free(pointer) }
         return String(cString: pointer)
     }
+}
 
-    private static func removeTree(_ path: String) {
+/// A directory with everything in it.
+package enum FileTree {
+    package static func remove(_ path: String) {
         guard let directory = opendir(path) else {
             unlink(path)
             return
@@ -58,7 +61,7 @@ package struct DrillDirectory: Sendable {
             if name == "." || name == ".." { continue }
             let child = "\(path)/\(name)"
             var status = stat()
-            if lstat(child, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { removeTree(child) } else { unlink(child) }
+            if lstat(child, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { remove(child) } else { unlink(child) }
         }
         closedir(directory)
         rmdir(path)

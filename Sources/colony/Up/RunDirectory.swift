@@ -1,5 +1,6 @@
 import Cluster
 import Coordination
+import Drills
 import Glibc
 
 /// Where a local cluster keeps its data, sockets, logs: a temporary directory that goes with it, or one the user named.
@@ -29,25 +30,7 @@ struct RunDirectory: Sendable {
 
     func remove() {
         guard isTemporary else { return }
-        Self.removeTree(path)
-    }
-
-    private static func removeTree(_ path: String) {
-        guard let directory = opendir(path) else {
-            unlink(path)
-            return
-        }
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name == "." || name == ".." { continue }
-            let child = "\(path)/\(name)"
-            var status = stat()
-            if lstat(child, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { removeTree(child) } else { unlink(child) }
-        }
-        closedir(directory)
-        rmdir(path)
+        FileTree.remove(path)
     }
 }
 
