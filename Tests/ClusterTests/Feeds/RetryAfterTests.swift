@@ -1,5 +1,6 @@
 import Glibc
 import Simulator
+import TestSupport
 import Testing
 
 /// What an exchange says about when to come back is said to the cluster.
