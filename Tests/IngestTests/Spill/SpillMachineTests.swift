@@ -11,7 +11,7 @@ struct SpillMachineTests {
         #expect(rig.disk.records.count > 100)
         // The ring keeps the beginning; only what came later is on disk, all of it but the newest.
         let onDisk = rig.disk.records.values.map { $0.first..<($0.first + $0.count) }.sorted { $0.lowerBound < $1.lowerBound }
-        #expect(onDisk.first.map { $0.lowerBound > 250 } == true)
+        #expect(onDisk.first.map { $0.lowerBound > 150 } == true)
         #expect(zip(onDisk, onDisk.dropFirst()).allSatisfy { $0.upperBound == $1.lowerBound })
         #expect(onDisk.last.map { $0.upperBound > 1950 } == true)
         rig.machine.linkUp()
