@@ -17,10 +17,12 @@ package final class RedisServer: Sendable {
         package var maximumMemory: String?
         /// More lines of redis.conf.
         package var directives: [String] = []
+        /// Put into the server's directory before its first start, by name.
+        package var files: [String: String] = [:]
 
         package init(
             password: String? = nil, users: [String] = [], tls: TLS? = nil, isAppendOnly: Bool = false, maximumMemory: String? = nil,
-            directives: [String] = []
+            directives: [String] = [], files: [String: String] = [:]
         ) {
             self.password = password
             self.users = users
@@ -28,6 +30,7 @@ package final class RedisServer: Sendable {
             self.isAppendOnly = isAppendOnly
             self.maximumMemory = maximumMemory
             self.directives = directives
+            self.files = files
         }
     }
 
@@ -76,6 +79,9 @@ package final class RedisServer: Sendable {
             let tlsPort = try options.tls.map { _ in try freePort() }
             let configuration = Self.configuration(options, directory: directory, port: port, tlsPort: tlsPort)
             try configuration.write(toFile: directory + "/redis.conf", atomically: true, encoding: .utf8)
+            for (name, text) in options.files {
+                try text.write(toFile: directory + "/" + name, atomically: true, encoding: .utf8)
+            }
             let process = try await launch(directory: directory)
             let server = RedisServer(
                 directory: directory, port: port, tlsPort: tlsPort, password: options.password, process: process

@@ -43,10 +43,12 @@ extension ControlState {
 
     func acquire(_ feed: FeedName, _ acquisition: FeedMachine.Acquisition, connection number: Int) {
         guard let handle = feeds[feed] else { return }
-        guard number == connectionNumber, connection != nil, placement.reserve(feed, isInvited: isInvited(feed)) else {
+        let isInvited = isInvited(feed)
+        guard number == connectionNumber, connection != nil, placement.reserve(feed, isInvited: isInvited) else {
             return handle.post(.acquireFailed)
         }
-        noteLoad(feed, at: "claim")
+        // A handover's target is its owner's or the operator's choice, made before this worker knows who is leaving.
+        noteLoad(feed, at: isInvited ? "handover" : "claim")
         let policy = settings(of: feed)
         let mode: AcquireCall.Mode =
             switch acquisition.mode {

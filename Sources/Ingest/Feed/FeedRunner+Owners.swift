@@ -5,8 +5,8 @@ extension FeedRunner: RedisLinkUser {
     package func linkLost() {}
 
     /// Not at the next turn: memory is nearly full now.
-    package func retentionScaled(by factor: Double) {
-        if factor < 1 { trim(.now()) }
+    package func retentionChanged(_ step: MemoryGovernor.Step) {
+        if step.share < 1 { trim(.now(), share: step.share) }
     }
 }
 

@@ -11,14 +11,14 @@ package protocol RedisLinkUser: AnyObject {
     func replicasChanged(isReplicated: Bool)
     /// A replica has everything that was acknowledged up to this time.
     func replicaConfirmed(upTo time: LocalTime)
-    /// All retentions by count are to be multiplied with this, because the server's memory is full or has room again.
-    func retentionScaled(by factor: Double)
+    /// Retentions are to be shortened, because the server's memory is nearly full, or given back, because it has room again.
+    func retentionChanged(_ step: MemoryGovernor.Step)
 }
 
 extension RedisLinkUser {
     package func replicasChanged(isReplicated: Bool) {}
     package func replicaConfirmed(upTo time: LocalTime) {}
-    package func retentionScaled(by factor: Double) {}
+    package func retentionChanged(_ step: MemoryGovernor.Step) {}
 }
 
 /// The data connection of one event loop to Redis, kept open: all feeds of the loop share it, and their calls are executed in the order in
@@ -41,6 +41,7 @@ package final class RedisLink {
     package private(set) var serverRunID = ""
     /// As of the last look, at most a second ago while the link is up.
     package private(set) var facts = ServerFacts()
+    private var lookedAt = LocalTime(nanoseconds: 0)
     private var governor = MemoryGovernor()
     private var watch: RepeatedTask?
     private let probe: ReplicaProbe
@@ -73,7 +74,7 @@ package final class RedisLink {
     package func add(_ user: any RedisLinkUser) {
         users[ObjectIdentifier(user)] = user
         user.replicasChanged(isReplicated: isReplicated)
-        if governor.factor != 1 { user.retentionScaled(by: governor.factor) }
+        if governor.factor != 1 { user.retentionChanged(.init(factor: governor.factor, share: 1)) }
         if isUp { user.linkUp() }
     }
 
@@ -167,8 +168,14 @@ package final class RedisLink {
 
     // MARK: The server's state
 
+    /// The server refused a call for want of memory: not the next look is waited for, but one that is not too near the last.
+    package func memoryRefused() {
+        if LocalTime.now() - lookedAt >= .milliseconds(200) { look() }
+    }
+
     /// Reads what the server tells of its memory and its replicas, and asks these for their confirmation.
     private func look() {
+        lookedAt = .now()
         let written = write(["INFO", "memory", "replication"], timeout: .seconds(5)) { [self] result in
             switch result {
             case .success(let value): looked(ServerFacts(RedisServerInfo(value.string ?? "")))
@@ -196,7 +203,7 @@ package final class RedisLink {
             }
         }
         let before = governor.factor
-        if governor.read(usedBytes: fresh.usedBytes, limitBytes: fresh.limitBytes) {
+        if let step = governor.read(usedBytes: fresh.usedBytes, limitBytes: fresh.limitBytes) {
             let metadata: Logger.Metadata = [
                 "redis": "\(endpoint)", "memory.used": "\(fresh.usedBytes)", "memory.limit": "\(fresh.limitBytes)",
                 "retention.factor": "\(governor.factor)",
@@ -206,7 +213,7 @@ package final class RedisLink {
             } else if governor.factor == 1 {
                 logger.notice("Redis has room again; retentions are as configured", metadata: metadata)
             }
-            for user in users.values { user.retentionScaled(by: governor.factor) }
+            for user in users.values { user.retentionChanged(step) }
         }
     }
 

@@ -29,23 +29,38 @@ extension PublishMachine {
 
     // MARK: To disk
 
-    /// Has waiting packets written to disk, the newest first, until what is left in memory fits `target`, or disk or bound allow no more.
+    /// Has waiting packets written to disk, the newest first, until what is left in memory fits `target`, or disk or bound allow no more. So the
+    /// ring keeps the beginning of an outage, which is sent first.
     package mutating func spillDown(to target: Int, _ now: Int64) {
         guard spill != nil, now >= spillRetryAt else { return }
-        // The newest: what was sealed last, as a rule, stands before the last few entries that went this way.
+        // What was sealed last, as a rule, stands before the last few entries that went this way.
+        let waiting = firstWaiting
+        let nearest = max(waiting, entries.count - 64)
         var index = entries.count - 1
-        let nearest = max(firstWaiting, entries.count - 64)
         while index >= nearest, memory - beingWritten > target {
             guard spillOne(at: index) else { return }
             index -= 1
         }
-        // Another feed needs room: the packets before those on disk follow.
-        index = firstWaiting
-        while index < nearest, memory - beingWritten > target {
-            if case .spilled = entries[index] { return }
+        // Another feed needs room, or the notes of what is on disk do: the packets that stand before those on disk follow.
+        index = lastBeforeDisk(from: waiting, to: nearest)
+        while index >= waiting, memory - beingWritten > target {
             guard spillOne(at: index) else { return }
-            index += 1
+            index -= 1
         }
+    }
+
+    /// Of the entries from `start` up to `end`, the last one in memory that stands before one on disk; `start - 1` when none does.
+    ///
+    /// The beginning of them is in memory and the rest on disk, but for single ones that the disk refused or that came back already. Among these
+    /// any such border will do.
+    private func lastBeforeDisk(from start: Int, to end: Int) -> Int {
+        var low = start
+        var high = end
+        while low < high {
+            let middle = (low + high) / 2
+            if case .spilled = entries[middle] { high = middle } else { low = middle + 1 }
+        }
+        return low - 1
     }
 
     /// False when no more can go to disk now.

@@ -326,6 +326,7 @@ package final class Publisher: RedisLinkUser {
                 refusedSince = now
                 logger.warning("Publish refused; trying again", error: error, metadata: ["feed": "\(keys.feed)"])
             }
+            if error.code == .outOfMemory { link.memoryRefused() }
             machine.refused(generation: generation, now: now)
         }
         scheduleWake(now)
@@ -343,7 +344,7 @@ package final class Publisher: RedisLinkUser {
         judgePressure()
     }
 
-    package func retentionScaled(by factor: Double) { table.scaleRetention(by: factor) }
+    package func retentionChanged(_ step: MemoryGovernor.Step) { table.scaleRetention(by: step.factor) }
 
     package func replicasChanged(isReplicated: Bool) { machine.isReplicated = isReplicated }
 

@@ -1,4 +1,5 @@
 package import Coordination
+import DequeModule
 package import Logging
 import NIOCore
 import RedisClient
@@ -19,18 +20,26 @@ package final class RetentionKeeper {
         }
     }
 
+    /// One pass over all streams, a call's worth of them at a time.
+    private struct Round {
+        /// On Redis' clock.
+        var now: Int64
+        /// The share of its entries that each stream keeps; 1: as many as its retention allows.
+        var share: Double
+        var calls: Deque<(streams: [String], forget: Int64)> = []
+        var late: Set<TrimReply.LateGroup> = []
+    }
+
     private let keys: FeedKeys
     private let rules: Rules
     private let publisher: Publisher
     private let link: RedisLink
     private let logger: Logger
-    private var isBusy = false
+    private var round: Round?
     /// No round is under way.
-    package var isIdle: Bool { !isBusy }
+    package var isIdle: Bool { round == nil }
     /// Groups that were warned about, until they have caught up.
     private var late: Set<TrimReply.LateGroup> = []
-    private var lateInThisRound: Set<TrimReply.LateGroup> = []
-    private var waiting = 0
 
     package init(keys: FeedKeys, rules: Rules, publisher: Publisher, link: RedisLink, logger: Logger) {
         self.keys = keys
@@ -40,71 +49,91 @@ package final class RetentionKeeper {
         self.logger = logger
     }
 
-    /// One round over all streams; nothing while the one before is under way. `redisMilliseconds`: the time on Redis' clock.
-    package func trim(redisMilliseconds now: Int64) {
-        guard !isBusy else { return }
-        isBusy = link.write(["HGETALL", .string(keys.streams)], timeout: .seconds(5)) { [self] result in
+    /// One round over all streams; nothing while the one before is under way. `redisMilliseconds`: the time on Redis' clock. With a `share` below 1
+    /// each stream keeps no more than that of what it holds, whatever its retention.
+    package func trim(redisMilliseconds now: Int64, share: Double = 1) {
+        guard round == nil else { return }
+        round = Round(now: now, share: share)
+        let written = link.write(["HGETALL", .string(keys.streams)], timeout: .seconds(5)) { [self] result in
             switch result {
             case .success(let reply):
                 // Stream and epoch in turn.
                 let values = reply.array ?? []
-                trim(stride(from: 0, to: values.count, by: 2).compactMap { values[$0].string }, now)
+                plan(stride(from: 0, to: values.count, by: 2).compactMap { values[$0].string })
+                next()
             case .failure(let error): failed(error)
             }
         }
-        link.flush()
+        if written { link.flush() } else { round = nil }
     }
 
-    private func trim(_ registered: [String], _ now: Int64) {
-        let minimum = rules.maxAge > .zero ? now - rules.maxAge.wholeMilliseconds : 0
+    private func plan(_ registered: [String]) {
+        let now = round?.now ?? 0
         let forget = rules.forget > .zero ? max(0, now - rules.forget.wholeMilliseconds) : 0
         // A stream that has an entry in this epoch would not be registered again before the next one.
         let open = [keys.control] + registered.filter { publisher.table.isOpen($0) }
         let idle = registered.filter { !publisher.table.isOpen($0) }
-        lateInThisRound = []
-        waiting = 1
         for (streams, forget) in [(open, Int64(0)), (idle, forget)] {
             for start in stride(from: 0, to: streams.count, by: TrimCall.maximumStreams) {
-                call(Array(streams[start..<min(start + TrimCall.maximumStreams, streams.count)]), minimum, forget)
+                round?.calls.append((Array(streams[start..<min(start + TrimCall.maximumStreams, streams.count)]), forget))
             }
         }
-        link.flush()
-        finished()
     }
 
-    private func call(_ streams: [String], _ minimum: Int64, _ forget: Int64) {
+    private func next() {
+        guard let call = round?.calls.popFirst(), let share = round?.share else { return finish() }
+        let retentions = call.streams.map { publisher.table.maxlen(ofKey: $0) }
+        guard share < 1 else { return trim(call.streams, to: retentions, forget: call.forget) }
+        // In proportion to what there is: a retention may be far from filled.
+        var lengths: [Int] = []
+        var written = true
+        for stream in call.streams where written {
+            written = link.write(["XLEN", .string(stream)], timeout: .seconds(5)) { [self] result in
+                guard round != nil else { return }
+                switch result {
+                case .success(let length):
+                    lengths.append(Int(length.integer ?? 0))
+                    guard lengths.count == retentions.count else { return }
+                    let kept = zip(retentions, lengths).map { min($0, MemoryGovernor.keep(share, of: $1)) }
+                    trim(call.streams, to: kept, forget: call.forget)
+                case .failure(let error): failed(error)
+                }
+            }
+        }
+        if written { link.flush() } else { round = nil }
+    }
+
+    private func trim(_ streams: [String], to lengths: [Int], forget: Int64) {
+        let minimum = rules.maxAge > .zero ? (round?.now ?? 0) - rules.maxAge.wholeMilliseconds : 0
         let call = TrimCall(
-            feed: keys, streams: streams, minimumMilliseconds: minimum, forgetMilliseconds: forget,
-            maximumLengths: streams.map { publisher.table.maxlen(ofKey: $0) })
-        waiting += 1
+            feed: keys, streams: streams, minimumMilliseconds: minimum, forgetMilliseconds: forget, maximumLengths: lengths)
         let written = link.write(call.arguments(), timeout: .seconds(5)) { [self] result in
             do {
                 let reply = try TrimCall.decode(try result.get())
-                lateInThisRound.formUnion(reply.lateGroups)
+                round?.late.formUnion(reply.lateGroups)
                 if reply.forgottenStreams > 0 { logger.info("Streams forgotten", metadata: ["streams": "\(reply.forgottenStreams)"]) }
+                next()
             } catch {
-                // The next round does the same again.
-                logger.debug("Streams could not be trimmed", error: error)
+                failed(error)
             }
-            finished()
         }
-        if !written { finished() }
+        if written { link.flush() } else { round = nil }
     }
 
+    /// The next round does the same again.
     private func failed(_ error: any Error) {
-        logger.debug("Streams' registry could not be read", error: error)
-        isBusy = false
+        logger.debug("Streams could not be trimmed", error: error)
+        round = nil
     }
 
-    private func finished() {
-        waiting -= 1
-        guard waiting == 0 else { return }
-        isBusy = false
-        for group in lateInThisRound.subtracting(late).sorted(by: { ($0.stream, $0.group) < ($1.stream, $1.group) }) {
+    private func finish() {
+        guard let found = round?.late else { return }
+        round = nil
+        for group in found.subtracting(late).sorted(by: { ($0.stream, $0.group) < ($1.stream, $1.group) }) {
             logger.warning(
                 "A consumer group is slower than the retention: it has lost entries",
                 metadata: ["stream": "\(group.stream)", "group": "\(group.group)"])
         }
-        late = lateInThisRound
+        late = found
     }
 }

@@ -73,6 +73,7 @@ package struct StreamTable {
 
     /// Multiplies all retentions by count; 1: as configured.
     mutating func scaleRetention(by factor: Double) {
+        guard factor != self.factor else { return }
         self.factor = factor
         maxlenBulks = [:]
         for slot in slots.indices { slots[slot].maxlenBulk = maxlenBulk(of: slots[slot].topic) }

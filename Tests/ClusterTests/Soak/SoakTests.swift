@@ -21,6 +21,9 @@ struct SoakTests {
         Run(
             testDescription: "an outage larger than the ring, without: one gap with the right numbers",
             arguments: ["--outage", "6", "--rate", "3000", "--packets", "40000", "--ring", "2097152"]),
+        Run(
+            testDescription: "a Redis that reaches its maxmemory, with retentions that are never filled: publishing goes on",
+            arguments: ["--maxmemory", "20mb", "--maxlen", "1000000", "--packets", "60000", "--rate", "3000"]),
     ]
 
     static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()

@@ -261,6 +261,13 @@ import Testing
         #expect(wait == "2000")
     }
 
+    @Test func `a connect delay of zero backs off from the sixth attempt on, too`() {
+        var bench = FeedStage.dialing.reached { $0.connectDelay = .zero...(.zero) }
+        var waits: [String] = []
+        for _ in 1...14 { waits.append(fail(&bench)) }
+        #expect(waits == ["0", "0", "0", "0", "0", "1000", "2000", "4000", "8000", "16000", "32000", "60000", "60000", "60000"])
+    }
+
     @Test func `an open websocket without data does not reset the attempts`() {
         var bench = FeedStage.dialing.reached()
         for _ in 1...5 { _ = fail(&bench) }

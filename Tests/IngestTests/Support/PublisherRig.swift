@@ -21,6 +21,16 @@ struct PublisherRig: Sendable {
         func publishOverflowed() { overflows += 1 }
     }
 
+    final class Trimmer: RedisLinkUser {
+        let keeper: RetentionKeeper
+        init(keeper: RetentionKeeper) { self.keeper = keeper }
+        func linkUp() {}
+        func linkLost() {}
+        func retentionChanged(_ step: MemoryGovernor.Step) {
+            if step.share < 1 { keeper.trim(redisMilliseconds: 0, share: step.share) }
+        }
+    }
+
     /// Bound to the loop.
     final class Core {
         let link: RedisLink
@@ -28,6 +38,7 @@ struct PublisherRig: Sendable {
         let owner = Owner()
         let slots: [Int]
         private(set) var appended = 0
+        private var trimmer: Trimmer?
 
         init(
             _ endpoint: RedisEndpoint, _ keys: FeedKeys, _ limits: PublishMachine.Limits, _ resources: PublishResources?,
@@ -40,6 +51,16 @@ struct PublisherRig: Sendable {
                 keys: keys, table: table, limits: limits, link: link, resources: resources, owner: owner, logger: Logger(label: "test"))
             link.start()
             publisher.start()
+        }
+
+        /// Keeps the retention, as the holder of a feed does.
+        func keepRetention() {
+            let keeper = RetentionKeeper(
+                keys: publisher.keys, rules: .init(maxAge: .zero, forget: .zero), publisher: publisher, link: link,
+                logger: Logger(label: "test"))
+            let trimmer = Trimmer(keeper: keeper)
+            self.trimmer = trimmer
+            link.add(trimmer)
         }
 
         /// Packets "1", "2", .. in turn on the control stream and two data streams, each followed by a filler.
@@ -105,10 +126,14 @@ struct PublisherRig: Sendable {
     var pressures: [Bool] { get async throws { try await run { $0.owner.pressures } } }
     var overflows: Int { get async throws { try await run { $0.owner.overflows } } }
     var memoryBytes: Int { get async throws { try await run { $0.publisher.machine.memoryBytes } } }
+    /// The same, for callers on the rig's loop.
+    var memoryBytesOnLoop: Int { core.value.publisher.machine.memoryBytes }
     var droppedPackets: Int { get async throws { try await run { $0.publisher.machine.counters.droppedPackets } } }
     var isAllStored: Bool { get async throws { try await run { $0.publisher.machine.isAllStored } } }
     var isReplicated: Bool { get async throws { try await run { $0.publisher.machine.isReplicated } } }
     var isRefused: Bool { get async throws { try await run { $0.publisher.isRefused } } }
+
+    func keepRetention() async throws { try await run { $0.keepRetention() } }
 
     /// The retention by count that holds now for a stream.
     func maxlen(_ key: String) async throws -> Int { try await run { $0.publisher.table.maxlen(ofKey: key) } }
