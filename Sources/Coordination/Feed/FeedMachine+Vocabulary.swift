@@ -26,6 +26,8 @@ extension FeedMachine {
         case woken
         /// The kernel of this host proved the death of an incarnation.
         case deathProved(Incarnation)
+        /// The claim was not sent: this worker has no room for the feed. Its observation goes on.
+        case claimNotMade
         case acquireReplied(AcquireReply, sentAt: LocalTime)
         /// The acquire got no usable answer.
         case acquireFailed

@@ -78,7 +78,7 @@ public struct FeedMachine: Sendable {
         /// Somebody else's, or nobody's. Next: claiming, idle.
         case watching(Watching)
         /// The lease is asked for. Next: waiting, watching, releasing.
-        case claiming
+        case claiming(Watching)
         /// Lease held, no socket, until the time to ask `gate`. Next: calling, watching, fenced.
         case waiting(Waiting)
         /// Lease held, no socket; gate or retry under way. Next: waiting, dialing, ending.
@@ -183,7 +183,8 @@ public struct FeedMachine: Sendable {
             if dead.count > 64 { dead.removeFirst() }
             if case .watching = state { actions.append(.observe) }
         case .acquireReplied(let reply, let sentAt): acquireReplied(reply, sentAt, now, &random, &actions)
-        // Not at once: a claim that does not fit, or finds no connection, would be made again and again.
+        case .claimNotMade: claimNotMade(&actions)
+        // Not at once: a claim that finds no connection would be made again and again.
         case .acquireFailed: if case .claiming = state { watchAgain(looksAtOnce: false, &actions) }
         case .renewed(let token, let sentAt): renewed(token, sentAt, now, &random, &actions)
         case .renewRefused(let token): notRenewed(token, reason: "another worker holds the lease", &random, &actions)

@@ -3,8 +3,12 @@
 public struct PlacementMachine: Sendable {
     /// A feed's place at this worker.
     public struct Place: Sendable, Hashable {
-        /// 1 or 2 for a feed to watch: the rank among the members below their cap. For a held feed the rank among all.
+        /// 1 or 2 for a feed to watch and to claim: the rank among the members below their cap; `full` for one to watch only. For a held feed
+        /// the rank among all.
         public var rank: Int
+        /// One of the two best placed of all, but at its cap. It watches, so that what it has observed counts when a member that fell silent
+        /// counts no longer and the caps rise: otherwise nobody might watch the feeds of that member, and the takeover would begin with T from then on.
+        public static let full = 3
         /// The best member on another host, to hand the feed to when this host does not reach the exchange.
         public var alternate: String?
     }
@@ -305,7 +309,8 @@ public struct PlacementMachine: Sendable {
                 return Self.fits(entry.weight, load: other.load, cap: other.cap, mean: other.mean)
             }
         } else {
-            rank = nil
+            let isBest = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: 2) { _ in true } != nil
+            rank = isBest ? Place.full : nil
         }
         guard let rank else { return nil }
         let alternate = Rendezvous.best(entry.hash, among: candidates) { others[$0].host != me.host }

@@ -86,7 +86,8 @@ extension SimulatedWorker {
             observeTurn += 1
             var due: [Int] = []
             for index in ranks.indices where !isHeld[index] {
-                if let rank = ranks[index], rank == 1 || (rank == 2 && observeTurn % 2 == 0) { due.append(index) }
+                guard let rank = ranks[index], rank <= PlacementMachine.Place.full else { continue }
+                if rank == 1 || observeTurn % 2 == 0 { due.append(index) }
             }
             observe(due)
             observeTick()
@@ -143,9 +144,9 @@ extension SimulatedWorker {
     func acquire(_ feed: Int, _ acquisition: FeedMachine.Acquisition, connection: Int) {
         let facts = simulation.feeds[feed]
         let shell = feeds[feed]
-        guard let control, let server, connection == controlNumber || simulation.mutation == .observationSurvives,
-            placement.reserve(facts.name)
+        guard let control, let server, connection == controlNumber || simulation.mutation == .observationSurvives
         else { return shell.handle(.acquireFailed) }
+        guard placement.reserve(facts.name) else { return shell.handle(.claimNotMade) }
         // S12.
         if placement.load > placement.cap {
             simulation.fail("S12", "\(name) claims \(facts.name): load \(placement.load), cap \(placement.cap)")
