@@ -32,8 +32,8 @@ extension FeedMachine {
         /// The acquire got no usable answer.
         case acquireFailed
 
-        /// A renewal of this token was confirmed; it had been sent at this time.
-        case renewed(Token, sentAt: LocalTime)
+        /// A renewal of this token was confirmed; it had been sent at this time. `server` is the process that answered.
+        case renewed(Token, sentAt: LocalTime, server: Server? = nil)
         case renewRefused(Token)
         case renewFoundNothing(Token)
         /// The directly attached Redis process was proved gone by an attempt sent at this time.

@@ -50,10 +50,14 @@ extension FeedMachine {
             actions.append(.initialise)
             return
         }
-        if let seen = watching.observation, seen.epoch == record.epoch, seen.renewals == record.renewals, seen.connection == connection {
+        if let seen = watching.observation, seen.epoch == record.epoch, seen.renewals == record.renewals,
+            seen.renewedAt == record.renewedAt,
+            seen.connection == connection
+        {
             // The same pair, still under observation.
         } else {
-            watching.observation = .init(epoch: record.epoch, renewals: record.renewals, connection: connection, since: now)
+            watching.observation = .init(
+                epoch: record.epoch, renewals: record.renewals, renewedAt: record.renewedAt, connection: connection, since: now)
             watching.isBackdated = false
         }
         state = .watching(watching)

@@ -32,6 +32,8 @@ public struct FeedMachine: Sendable {
     struct Lease: Sendable, Equatable {
         var token: Token
         var deadline: LocalTime
+        /// No websocket is opened before; see `renewed`.
+        var connectsFrom: LocalTime?
     }
 
     /// A call that must be answered before the feed goes on. It is repeated until it is.
@@ -51,6 +53,8 @@ public struct FeedMachine: Sendable {
         struct Observation: Sendable, Equatable {
             var epoch: Int
             var renewals: Int
+            /// Epoch and renewals may come again in a data set that was emptied; the time of the renewal, or of the record's making, does not.
+            var renewedAt: Int64
             var connection: Int
             /// Receipt of the first poll that showed the pair (rule r2).
             var since: LocalTime
@@ -186,7 +190,7 @@ public struct FeedMachine: Sendable {
         case .claimNotMade: claimNotMade(&actions)
         // Not at once: a claim that finds no connection would be made again and again.
         case .acquireFailed: if case .claiming = state { watchAgain(looksAtOnce: false, &actions) }
-        case .renewed(let token, let sentAt): renewed(token, sentAt, now, &random, &actions)
+        case .renewed(let token, let sentAt, let server): renewed(token, sentAt, server, now, &random, &actions)
         case .renewRefused(let token): notRenewed(token, reason: "another worker holds the lease", &random, &actions)
         case .renewFoundNothing(let token): notRenewed(token, reason: "the lease record is gone", &random, &actions)
         case .outageProved(let sentAt): extend(to: sentAt + policy.timing.selfFence, &actions)

@@ -218,7 +218,8 @@ public struct PlacementMachine: Sendable {
     /// The time of the last `.wake` has come; early calls do no harm. `isPaceFree` tells whether the admission of a feed's budget group is
     /// free, that is, whether its last admitted disconnect is at least one pace ago on Redis' clock; it is asked about held feeds only.
     public mutating func woken(now: LocalTime, isPaceFree: (FeedName) -> Bool) -> [Action] {
-        if let at = wakeAt, at <= now { wakeAt = nil }
+        // The timer is spent, even if it came early: the next one is always asked for.
+        wakeAt = nil
         // With a list that is known to be old nobody is let in: the reading that is due does it.
         if readVersion == wantedVersion, let countedAt,
             firstSeen.values.contains(where: { $0 + settings.settle > countedAt && $0 + settings.settle <= now })

@@ -61,17 +61,20 @@ import Testing
         var testDescription: String
         var epoch = 4
         var renewals = 7
+        var renewedAt: Int64 = 0
         var connection = 3
     }
 
     @Test(arguments: [
-        Change(testDescription: "a renewal", renewals: 8), Change(testDescription: "another epoch", epoch: 5),
+        Change(testDescription: "a renewal", renewals: 8), Change(testDescription: "the same numbers in an emptied data set", renewedAt: 9),
+        Change(testDescription: "another epoch", epoch: 5),
         Change(testDescription: "another connection", connection: 4),
     ])
     func `whatever changes the pair or the connection starts the observation anew`(change: Change) {
         var bench = FeedStage.watching.reached()
         bench.expect(.observed(Bench.record(.held, holder: Bench.other, renewals: 7), connection: 3), at: 100, "", .watch)
-        let changed = Bench.record(.held, holder: Bench.other, epoch: change.epoch, renewals: change.renewals)
+        let changed = Bench.record(
+            .held, holder: Bench.other, epoch: change.epoch, renewals: change.renewals, renewedAt: change.renewedAt)
         bench.expect(.observed(changed, connection: change.connection), at: 6100, "", .watch)
         bench.expect(.observed(changed, connection: change.connection), at: 12_099, "", .watch)
         bench.expect(

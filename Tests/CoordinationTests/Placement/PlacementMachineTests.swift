@@ -94,6 +94,16 @@ extension [PlacementMachine.Action] {
         #expect(machine.woken(now: at(3000)) { _ in true }.contains(.readMembers))
     }
 
+    @Test func `a wake-up that comes a little early is asked for again`() {
+        var machine = PlacementMachine(name: "a", settings: PlacementSettings())
+        _ = machine.beatReplied(membersVersion: 1, catalogueVersion: 1, now: at(0))
+        _ = machine.catalogueRead(catalogue(3), version: 1, now: at(0))
+        #expect(machine.membersRead([member("a")], version: 1, now: at(0)).wake == at(3000))
+        let early = LocalTime(nanoseconds: at(3000).nanoseconds - 1)
+        #expect(machine.woken(now: early) { _ in true }.wake == at(3000))
+        #expect(machine.woken(now: at(3000)) { _ in true }.places.count == 3)
+    }
+
     @Test func `a joining member counts after the settle time, this one too`() {
         var machine = PlacementMachine(name: "a", settings: PlacementSettings())
         _ = machine.beatReplied(membersVersion: 1, catalogueVersion: 1, now: at(0))
