@@ -156,11 +156,13 @@ let package = Package(
             swiftSettings: settings
         ),
         // What the packet path is measured against, and with.
+        .target(name: "PathWire", path: "Sources/Benchmarks/PathWire"),
         .executableTarget(
-            name: "PathBaseline", path: "Sources/Benchmarks/PathBaseline",
+            name: "PathBaseline", dependencies: ["PathWire"], path: "Sources/Benchmarks/PathBaseline",
             linkerSettings: [.linkedLibrary("hiredis"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]),
         .executableTarget(
-            name: "PathCeiling", path: "Sources/Benchmarks/PathCeiling", linkerSettings: [.linkedLibrary("hiredis")]),
+            name: "PathCeiling", dependencies: ["PathWire"], path: "Sources/Benchmarks/PathCeiling",
+            linkerSettings: [.linkedLibrary("hiredis")]),
         .executableTarget(
             name: "PathReader", path: "Sources/Benchmarks/PathReader", linkerSettings: [.linkedLibrary("hiredis")]),
 

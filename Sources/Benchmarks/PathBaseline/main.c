@@ -6,6 +6,7 @@
 // Usage: PathBaseline host port path subscribe-text redis-socket stream count hiredis|resp [ca-file]
 // Prints one JSON object: packets, wall_s, cpu_user_s, cpu_sys_s, us_per_packet, maxrss_kb.
 #define _GNU_SOURCE
+#include "PathWire.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <hiredis/hiredis.h>
@@ -26,12 +27,6 @@
 static void die(const char *what) {
     fprintf(stderr, "PathBaseline: %s: %s\n", what, strerror(errno));
     exit(1);
-}
-
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 static long long wall_nanoseconds(void) {
@@ -151,24 +146,6 @@ static char *output;
 static size_t output_used, output_sent, output_room;
 static long appended, answered;
 
-static char *number(char *at, unsigned long long value) {
-    char digits[20];
-    int count = 0;
-    do { digits[count++] = (char)('0' + value % 10); value /= 10; } while (value);
-    while (count) *at++ = digits[--count];
-    return at;
-}
-
-static char *bulk(char *at, const void *bytes, size_t length) {
-    *at++ = '$';
-    at = number(at, length);
-    *at++ = '\r'; *at++ = '\n';
-    memcpy(at, bytes, length);
-    at += length;
-    *at++ = '\r'; *at++ = '\n';
-    return at;
-}
-
 static void append(const unsigned char *payload, size_t length, const char *time_text, size_t time_length) {
     appended++;
     if (!by_hand) {
@@ -186,11 +163,11 @@ static void append(const unsigned char *payload, size_t length, const char *time
     static const char before[] = "*10\r\n$4\r\nXADD\r\n";
     static const char between[] = "$6\r\nMAXLEN\r\n$1\r\n~\r\n$5\r\n10000\r\n$1\r\n*\r\n$4\r\ntime\r\n";
     memcpy(at, before, sizeof before - 1); at += sizeof before - 1;
-    at = bulk(at, stream, stream_length);
+    at = path_bulk(at, stream, stream_length);
     memcpy(at, between, sizeof between - 1); at += sizeof between - 1;
-    at = bulk(at, time_text, time_length);
+    at = path_bulk(at, time_text, time_length);
     memcpy(at, "$4\r\ndata\r\n", 10); at += 10;
-    at = bulk(at, payload, length);
+    at = path_bulk(at, payload, length);
     output_used = (size_t)(at - output);
 }
 
@@ -234,7 +211,7 @@ static void read_replies(void) {
 static void take_frames(void) {
     size_t at = 0;
     char time_text[24];
-    size_t time_length = (size_t)(number(time_text, (unsigned long long)wall_nanoseconds()) - time_text);
+    size_t time_length = (size_t)(path_number(time_text, (unsigned long long)wall_nanoseconds()) - time_text);
     while (input_used - at >= 2) {
         unsigned char *frame = input + at;
         size_t head = 2, length = frame[1] & 0x7f;
@@ -299,7 +276,7 @@ int main(int count, char **values) {
                     ssize_t got = web_read(input + input_used, sizeof input - input_used);
                     if (got == 0) { fprintf(stderr, "PathBaseline: the websocket ended after %ld packets\n", appended); return 1; }
                     if (got < 0) break;
-                    if (started == 0) started = seconds();
+                    if (started == 0) started = path_seconds();
                     input_used += (size_t)got;
                     take_frames();
                     if (!tls) break;
@@ -320,7 +297,7 @@ int main(int count, char **values) {
             epoll_ctl(poll, EPOLL_CTL_MOD, web_socket, &web);
         }
     }
-    double wall = seconds() - started;
+    double wall = path_seconds() - started;
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     double user = (double)usage.ru_utime.tv_sec + (double)usage.ru_utime.tv_usec / 1e6;

@@ -6,6 +6,7 @@
 // Usage: PathCeiling redis-socket lease control registry stream token epoch first-ms bytes batch count
 // Prints one JSON object: packets, wall_s.
 #define _GNU_SOURCE
+#include "PathWire.h"
 #include <errno.h>
 #include <hiredis/hiredis.h>
 #include <stdint.h>
@@ -16,37 +17,6 @@
 #include <unistd.h>
 
 enum { IN_FLIGHT = 8 };
-
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static char *number(char *at, unsigned long long value) {
-    char digits[20];
-    int count = 0;
-    do { digits[count++] = (char)('0' + value % 10); value /= 10; } while (value);
-    while (count) *at++ = digits[--count];
-    return at;
-}
-
-static char *bulk(char *at, const char *bytes, size_t length) {
-    *at++ = '$';
-    at = number(at, length);
-    *at++ = '\r'; *at++ = '\n';
-    memcpy(at, bytes, length);
-    at += length;
-    *at++ = '\r'; *at++ = '\n';
-    return at;
-}
-
-static char *bulk_text(char *at, const char *text) { return bulk(at, text, strlen(text)); }
-
-static char *bulk_number(char *at, unsigned long long value) {
-    char digits[24];
-    return bulk(at, digits, (size_t)(number(digits, value) - digits));
-}
 
 static void write_all(int to, const char *bytes, size_t length) {
     while (length > 0) {
@@ -80,7 +50,7 @@ int main(int count, char **values) {
     struct timespec wall;
     clock_gettime(CLOCK_REALTIME, &wall);
     unsigned long long receipt = (unsigned long long)wall.tv_sec * 1000000000ULL + (unsigned long long)wall.tv_nsec;
-    double started = seconds();
+    double started = path_seconds();
     long long answered = 0;
     int in_flight = 0;
     while (answered < wanted) {
@@ -88,24 +58,22 @@ int main(int count, char **values) {
             size_t packets = batch;
             if ((long long)packets > wanted - sent) packets = (size_t)(wanted - sent);
             char *at = output;
-            *at++ = '*';
-            at = number(at, 3 + 4 + 4 + 5 * packets);
-            *at++ = '\r'; *at++ = '\n';
-            at = bulk_text(at, "FCALL");
-            at = bulk_text(at, "colony1_publish");
-            at = bulk_text(at, "4");
-            at = bulk_text(at, lease);
-            at = bulk_text(at, control);
-            at = bulk_text(at, registry);
-            at = bulk_text(at, stream);
-            at = bulk_text(at, token);
-            at = bulk_number(at, (unsigned long long)sent + 1);
-            at = bulk_text(at, "10000");
-            at = bulk_text(at, "10000");
+            at = path_head(at, '*', 3 + 4 + 4 + 5 * packets);
+            at = path_bulk_text(at, "FCALL");
+            at = path_bulk_text(at, "colony1_publish");
+            at = path_bulk_text(at, "4");
+            at = path_bulk_text(at, lease);
+            at = path_bulk_text(at, control);
+            at = path_bulk_text(at, registry);
+            at = path_bulk_text(at, stream);
+            at = path_bulk_text(at, token);
+            at = path_bulk_number(at, (unsigned long long)sent + 1);
+            at = path_bulk_text(at, "10000");
+            at = path_bulk_text(at, "10000");
             for (size_t i = 0; i < packets; i++) {
                 char id[80];
                 int length = 0;
-                char *end = number(id, ms);
+                char *end = path_number(id, ms);
                 *end++ = '-';
                 length = (int)(end - id);
                 size_t digits = strlen(epoch);
@@ -113,11 +81,11 @@ int main(int count, char **values) {
                 length += (int)digits;
                 unsigned long long sequence = (unsigned long long)sent + 1;
                 for (int place = 11; place >= 0; place--) { id[length + place] = (char)('0' + sequence % 10); sequence /= 10; }
-                at = bulk_text(at, "1");
-                at = bulk(at, id, (size_t)length + 12);
-                at = bulk_number(at, receipt);
-                at = bulk_number(at, (unsigned long long)sent);
-                at = bulk(at, payload, bytes);
+                at = path_bulk_text(at, "1");
+                at = path_bulk(at, id, (size_t)length + 12);
+                at = path_bulk_number(at, receipt);
+                at = path_bulk_number(at, (unsigned long long)sent);
+                at = path_bulk(at, payload, bytes);
                 sent++;
             }
             write_all(redis->fd, output, (size_t)(at - output));
@@ -134,7 +102,7 @@ int main(int count, char **values) {
         freeReplyObject(reply);
         in_flight--;
     }
-    printf("{\"packets\":%lld,\"wall_s\":%.4f}\n", answered, seconds() - started);
+    printf("{\"packets\":%lld,\"wall_s\":%.4f}\n", answered, path_seconds() - started);
     redisFree(redis);
     free(payload);
     free(output);

@@ -99,6 +99,9 @@ public struct PublishMachine {
     // The server: does a replica stand behind it, and up to when has it confirmed?
     package var isReplicated = false
     private var confirmedAt: Int64 = 0
+    /// When the server last answered a call: what it had acknowledged so long before that it was safe by then is safe. No time passes for this
+    /// while it does not answer, since a server that comes back may have lost what it acknowledged last.
+    private var answeredAt: Int64 = 0
     /// Bytes of all batches ever sealed.
     private var sealedBytes = 0
     var lostInFlight = false
@@ -114,7 +117,7 @@ public struct PublishMachine {
     package private(set) var generation = 0
     private(set) var isLinkUp = false
     /// Nothing is sent while the feed's record is being restored.
-    package var isHeld = false
+    package private(set) var isHeld = false
     private var retryAt: Int64 = 0
 
     package init(limits: Limits = Limits()) {
@@ -250,7 +253,7 @@ public struct PublishMachine {
         typicalBytes = min(max(512, batch.bytes + batch.bytes / 4), limits.maxBytes)
         entries.append(.packets(batch))
         memory += batch.body.storageCapacity
-        forgetDurable(now)
+        forgetDurable()
         keepWithinAllowance(now)
     }
 
@@ -289,9 +292,17 @@ public struct PublishMachine {
 
     // MARK: Replies
 
+    /// The feed's record is about to be restored: nothing is sent until then, and what is still answered to older calls counts no more, so that
+    /// `firstUnstored` stays what `resume` is told.
+    package mutating func hold() {
+        isHeld = true
+        forgetFlight()
+    }
+
     /// The reply to the oldest batch in flight, sent under `generation`.
     package mutating func replied(_ reply: PublishReply, generation: Int, now: Int64) -> Outcome {
         guard generation == self.generation else { return .progress }
+        answeredAt = now
         switch reply {
         case .next(let next):
             store(below: next, now)
@@ -318,6 +329,7 @@ public struct PublishMachine {
     /// The reply to a `lost` call.
     package mutating func lostReplied(_ reply: LostReply, generation: Int, now: Int64) -> Outcome {
         guard generation == self.generation else { return .progress }
+        answeredAt = now
         lostInFlight = false
         switch reply {
         case .next(let next):
@@ -414,9 +426,9 @@ public struct PublishMachine {
     // MARK: Durability
 
     /// A replica has everything that was acknowledged up to this local time.
-    package mutating func replicaConfirmed(upTo time: Int64, now: Int64) {
+    package mutating func replicaConfirmed(upTo time: Int64) {
         confirmedAt = max(confirmedAt, time)
-        forgetDurable(now)
+        forgetDurable()
     }
 
     private mutating func store(below next: Int, _ now: Int64) {
@@ -429,7 +441,7 @@ public struct PublishMachine {
             }
             acknowledged += 1
         }
-        forgetDurable(now)
+        forgetDurable()
     }
 
     private mutating func forgetFlight() {
@@ -440,12 +452,12 @@ public struct PublishMachine {
     }
 
     /// Drops what the server cannot lose any more, and what is acknowledged when memory is short.
-    private mutating func forgetDurable(_ now: Int64) {
-        while acknowledged > 0, memory > ringAllowance || isDurable(entries[0].acknowledgedAt, now) { forgetFirst() }
+    private mutating func forgetDurable() {
+        while acknowledged > 0, memory > ringAllowance || isDurable(entries[0].acknowledgedAt) { forgetFirst() }
     }
 
-    private func isDurable(_ acknowledgedAt: Int64, _ now: Int64) -> Bool {
-        let age = now - acknowledgedAt
+    private func isDurable(_ acknowledgedAt: Int64) -> Bool {
+        let age = answeredAt - acknowledgedAt
         guard isReplicated else { return age >= limits.durableAfter.wholeNanoseconds }
         return acknowledgedAt <= confirmedAt || age >= limits.replicatedWithin.wholeNanoseconds
     }

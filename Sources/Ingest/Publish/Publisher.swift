@@ -117,7 +117,7 @@ package final class Publisher: RedisLinkUser {
         return machine.drop()
     }
 
-    package func hold() { machine.isHeld = true }
+    package func hold() { machine.hold() }
 
     // MARK: Packets
 
@@ -349,7 +349,7 @@ package final class Publisher: RedisLinkUser {
     package func replicasChanged(isReplicated: Bool) { machine.isReplicated = isReplicated }
 
     package func replicaConfirmed(upTo time: LocalTime) {
-        machine.replicaConfirmed(upTo: time.nanoseconds, now: now)
+        machine.replicaConfirmed(upTo: time.nanoseconds)
         note()
     }
 

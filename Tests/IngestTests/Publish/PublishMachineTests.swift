@@ -80,13 +80,44 @@ struct PublishMachineTests {
         // Everything older than the durable time is forgotten; the server then loses the last eight.
         let later = PublishMachine.Limits().durableAfter.wholeNanoseconds + 5
         Self.append("p11", &machine, &table, now: later)
-        stored.goBack(to: 3)
         drain(&machine, &stored, now: later)
-        #expect(stored.next == 12)
-        #expect(stored.packets[11] == "p11")
-        // 3 and 4 were acknowledged more than the durable time ago: they are in the gap.
-        #expect(stored.packets[3] == .some(nil))
-        #expect((1...11).allSatisfy { stored.packets[$0] != nil })
+        stored.goBack(to: 3)
+        Self.append("p12", &machine, &table, now: later)
+        drain(&machine, &stored, now: later)
+        #expect(stored.next == 13)
+        #expect(stored.packets[12] == "p12")
+        // 3 to 5 were acknowledged so long before the last answer: they are in the gap.
+        #expect((3...5).allSatisfy { stored.packets[$0] == .some(nil) })
+        #expect((6...11).allSatisfy { stored.packets[$0] == "p\($0)" })
+    }
+
+    @Test("What was acknowledged shortly before Redis died is kept for as long as it is away, and heals what it has lost of it")
+    func keepsThroughOutage() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine()
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        var stored = StoredFeed()
+        let second: Int64 = 1_000_000_000
+        for number in 1...4 {
+            Self.append("p\(number)", &machine, &table, now: Int64(number) * second)
+            drain(&machine, &stored, now: Int64(number) * second)
+        }
+        machine.linkLost()
+        // A minute without Redis, every second of which a batch is closed.
+        for number in 5...64 {
+            Self.append("p\(number)", &machine, &table, now: Int64(number) * second)
+            machine.linkUp()
+            while machine.nextSend(now: Int64(number) * second, flush: true) != nil {}
+            machine.linkLost()
+        }
+        // It comes back without what it acknowledged in the last two seconds.
+        stored.goBack(to: 3)
+        machine.linkUp()
+        Self.append("p65", &machine, &table, now: 65 * second)
+        drain(&machine, &stored, now: 65 * second)
+        #expect(stored.next == 66)
+        #expect((1...65).allSatisfy { stored.packets[$0] == "p\($0)" })
     }
 
     @Test("Resuming numbers the unstored rest from 1 on under the new epoch, holes included")
@@ -101,6 +132,29 @@ struct PublishMachineTests {
         drain(&machine, &stored, now: 3)
         #expect(stored.packets == [1: "p4", 2: "p5", 3: "p6"])
         #expect(machine.lastMilliseconds >= 9000)
+    }
+
+    @Test("What is answered to older calls while the record is being restored does not change where the new numbers begin")
+    func numbersFromWhatResumeWasTold() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine()
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        for number in 1...3 { Self.append("p\(number)", &machine, &table) }
+        guard case .publish? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
+        let sentUnder = machine.generation
+        machine.hold()
+        let told = machine.firstUnstored
+        // It was stored in the data set that is lost now.
+        #expect(machine.replied(.next(4), generation: sentUnder, now: 2) == .progress)
+        #expect(told == 1)
+        #expect(machine.firstUnstored == told)
+        Self.append("p4", &machine, &table)
+        #expect(machine.nextSend(now: 3) == nil)
+        machine.renumber(Self.token(7), from: machine.firstUnstored, lastMilliseconds: 9000, now: 3, table: &table)
+        var stored = StoredFeed(epoch: 7, next: 1, packets: [:])
+        drain(&machine, &stored, now: 4)
+        #expect(stored.packets == [1: "p1", 2: "p2", 3: "p3", 4: "p4"])
     }
 
     @Test("What a refused batch had already stored, its reply lost, is not numbered again")
