@@ -166,7 +166,7 @@ public final class WebSocketConnectAttempt {
             .resolver(KnownAddresses(addresses: addresses, eventLoop: eventLoop))
             .connectTimeout(timeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .probingWhenSilent()
             .connect(host: plan.dial.host, port: plan.dial.port)
             .assumeIsolated()
             .whenComplete { [self] result in
@@ -290,5 +290,30 @@ enum ConnectFailure {
         }
         if isTimeout { return WebSocketConnectError(.timeout, "\(name): \(via) did not answer during TCP (\(detail))") }
         return WebSocketConnectError(.unreachable, "\(name): \(via) could not be reached (\(detail))")
+    }
+}
+
+/// Has the system ask a peer that is silent whether it is still there. Exchanges that send the heartbeats themselves may do so every three minutes
+/// only, and a host that is gone says nothing at all: so the connection breaks half a minute after the last byte instead.
+enum SilenceProbe {
+    /// Seconds without a byte before the first question, between two of them, and how many stay without an answer.
+    static let idle = 15
+    static let interval = 5
+    static let count = 3
+
+    #if os(Linux)
+        /// TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT of level IPPROTO_TCP.
+        static let options: [(option: ChannelOptions.Types.SocketOption, value: SocketOptionValue)] = [
+            (.tcpOption(.init(rawValue: 4)), .init(idle)), (.tcpOption(.init(rawValue: 5)), .init(interval)),
+            (.tcpOption(.init(rawValue: 6)), .init(count)),
+        ]
+    #else
+        static let options: [(option: ChannelOptions.Types.SocketOption, value: SocketOptionValue)] = []
+    #endif
+}
+
+extension ClientBootstrap {
+    fileprivate func probingWhenSilent() -> ClientBootstrap {
+        SilenceProbe.options.reduce(channelOption(.socketOption(.so_keepalive), value: 1)) { $0.channelOption($1.option, value: $1.value) }
     }
 }

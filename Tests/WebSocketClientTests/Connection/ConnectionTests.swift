@@ -118,6 +118,26 @@ import Testing
         #expect(text.contains("reset"))
     }
 
+    @Test(
+        "The system asks a silent peer whether it is still there, within half a minute", .timeLimit(.minutes(1)),
+        .enabled(if: !SilenceProbe.options.isEmpty))
+    func probesSilentPeers() async throws {
+        try await Self.run { peer in
+            let close = try await peer.readFrame()
+            #expect(close.opcode == 8)
+            peer.close()
+        } body: { client in
+            let values = try await client.eventLoop.flatSubmit {
+                let channel = client.connection.value.channel
+                let options = [.socketOption(.so_keepalive)] + SilenceProbe.options.map(\.option)
+                return EventLoopFuture.whenAllSucceed(options.map { channel.getOption($0) }, on: client.eventLoop)
+            }.get()
+            #expect(values == [1, 15, 5, 3])
+            client.close()
+            _ = await client.rest()
+        }
+    }
+
     @Test("A child process of the tests does not keep a connection open that its peer has closed", .timeLimit(.minutes(1)))
     func endsBesideChildren() async throws {
         let heard = try await Self.run { peer in
