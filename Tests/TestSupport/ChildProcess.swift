@@ -94,6 +94,12 @@ func closeOnExecPair() throws -> (ours: CInt, theirs: CInt) {
     return (ends[0], ends[1])
 }
 
+/// glibc's `posix_spawn_file_actions_addclosefrom_np`, which its module does not show; nil before glibc 2.34.
+private let closeFrom: (@convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, CInt) -> CInt)? =
+    dlsym(nil, "posix_spawn_file_actions_addclosefrom_np").map {
+        unsafeBitCast($0, to: (@convention(c) (UnsafeMutablePointer<posix_spawn_file_actions_t>, CInt) -> CInt).self)
+    }
+
 /// Starts a program; `input` nil: /dev/null; `output` takes stdout and stderr.
 func posixSpawn(
     _ executable: String, _ arguments: [String], environment: [String: String]?, input: CInt?, output: CInt
@@ -108,6 +114,8 @@ func posixSpawn(
     }
     posix_spawn_file_actions_adddup2(&actions, output, 1)
     posix_spawn_file_actions_adddup2(&actions, output, 2)
+    // Accepted sockets are not close-on-exec: a child that has one keeps it open when the test closes it, and the other end hears nothing.
+    _ = closeFrom?(&actions, 3)
 
     // Threads of the concurrency runtime block signals, and children inherit that: give them a clean slate.
     var attributes = posix_spawnattr_t()

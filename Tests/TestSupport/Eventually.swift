@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import NIOPosix
 
 /// Asks again and again until `probe` has an answer, and returns it: for the state of other processes, which tell no events.
 ///
@@ -22,6 +23,7 @@ package func eventually<Answer: Sendable>(
         guard ContinuousClock.now < deadline else {
             throw TestFailure("\(limit) passed before \(what())" + (lastError.map { "; the last look failed: \($0)" } ?? ""))
         }
-        try await Task.sleep(for: interval)
+        try await MultiThreadedEventLoopGroup.singleton.any().scheduleTask(in: TimeAmount(interval)) {}.futureResult.get()
+        try Task.checkCancellation()
     }
 }

@@ -214,6 +214,7 @@ public struct ColonyConfiguration: Sendable {
         direct.webSocket.connectTimeout = settings.connectTimeout
         direct.heartbeatStyle = settings.heartbeatStyle
         direct.firstDataWithin = settings.firstDataWithin
+        direct.readyURL = settings.waitsForREST ? settings.restURL : nil
         return direct
     }
 

@@ -100,7 +100,7 @@ extension ControlState {
 
     func heard(_ event: RenewalKeeper.Event) {
         switch event {
-        case .confirmed(let feed, let token, let sentAt, _): feeds[feed]?.post(.renewed(token, sentAt: sentAt))
+        case .confirmed(let feed, let token, let sentAt, _): feeds[feed]?.post(.renewed(token, sentAt: sentAt, server: server))
         case .refused(let feed, let token): feeds[feed]?.post(.renewRefused(token))
         case .missing(let feed, let token): feeds[feed]?.post(.renewFoundNothing(token))
         case .unconfirmed(let feed, _, let code):

@@ -8,11 +8,11 @@ import RedisClient
 extension ControlState {
     func observeTick() {
         observeTurn += 1
-        // The first-ranked watcher looks at every turn, the second-ranked at every other.
+        // The first-ranked watcher looks at every turn, the others at every other.
         let due = feeds.keys.filter { feed in
             guard !held.contains(feed) else { return false }
             if isInvited(feed) { return true }
-            guard let rank = places[feed]?.rank, rank <= 2 else { return false }
+            guard let rank = places[feed]?.rank, rank <= PlacementMachine.Place.full else { return false }
             return rank == 1 || observeTurn % 2 == 0
         }
         observe(Array(due))
@@ -43,10 +43,11 @@ extension ControlState {
 
     func acquire(_ feed: FeedName, _ acquisition: FeedMachine.Acquisition, connection number: Int) {
         guard let handle = feeds[feed] else { return }
-        guard number == connectionNumber, connection != nil, placement.reserve(feed, isInvited: isInvited(feed)) else {
-            return handle.post(.acquireFailed)
-        }
-        noteLoad(feed, at: "claim")
+        let isInvited = isInvited(feed)
+        guard number == connectionNumber, connection != nil else { return handle.post(.acquireFailed) }
+        guard placement.reserve(feed, isInvited: isInvited) else { return handle.post(.claimNotMade) }
+        // A handover's target is its owner's or the operator's choice, made before this worker knows who is leaving.
+        noteLoad(feed, at: isInvited ? "handover" : "claim")
         let policy = settings(of: feed)
         let mode: AcquireCall.Mode =
             switch acquisition.mode {

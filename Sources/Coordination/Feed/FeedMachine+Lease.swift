@@ -1,13 +1,15 @@
 extension FeedMachine {
     mutating func renewed(
-        _ token: Token, _ sentAt: LocalTime, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
+        _ token: Token, _ sentAt: LocalTime, _ server: Server?, _ now: LocalTime, _ random: inout some RandomNumberGenerator,
+        _ actions: inout [Action]
     ) {
         guard token == self.token else { return }
         let deadline = sentAt + policy.timing.selfFence
         if case .fenced(let token, _) = state {
             guard now < deadline else { return }
-            // Still ours: the tail goes out, then the disconnect that could not be reported.
-            let lease = Lease(token: token, deadline: deadline)
+            // Still ours: the tail goes out, then the disconnect that could not be reported. A server that came up meanwhile may not know whom
+            // the one before had granted the feed: until T after it was first met he may have a websocket open.
+            let lease = Lease(token: token, deadline: deadline, connectsFrom: server.map { $0.since + policy.timing.ttl })
             actions.append(.report(.regained))
             return end(lease, reason: "lease could not be renewed", &random, &actions)
         }

@@ -7,9 +7,9 @@ extension FeedMachine {
         case (.calling(let lease, _), .retry(let reply)):
             switch reply {
             case .waiting(_, let milliseconds):
-                state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(milliseconds)))
+                wait(lease, until: now + .milliseconds(milliseconds))
             // A failover lost the disconnect before this attempt: gate will say so.
-            case .live: state = .waiting(Waiting(lease: lease, gateAt: now))
+            case .live: wait(lease, until: now)
             case .fenced: lose("another worker holds the lease", &actions)
             }
         case (.beginning(let lease, _, let ended), .begin(let reply)): beginReplied(lease, ended, reply, now, &random, &actions)
@@ -35,6 +35,10 @@ extension FeedMachine {
         }
     }
 
+    mutating func wait(_ lease: Lease, until time: LocalTime) {
+        state = .waiting(Waiting(lease: lease, gateAt: max(time, lease.connectsFrom ?? time)))
+    }
+
     mutating func gateReplied(
         _ lease: Lease, _ reply: GateReply, _ now: LocalTime, _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
     ) {
@@ -44,10 +48,10 @@ extension FeedMachine {
         case .go:
             state = .dialing(lease)
             actions.append(.dial)
-        case .due(let milliseconds): state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(milliseconds)))
+        case .due(let milliseconds): wait(lease, until: now + .milliseconds(milliseconds))
         case .cooling(let milliseconds):
             actions.append(.report(.cooling(milliseconds: milliseconds)))
-            state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(milliseconds)))
+            wait(lease, until: now + .milliseconds(milliseconds))
         case .notPending:
             // A failover lost the disconnect: what is left goes out, then it is reported again.
             end(lease, reason: "disconnect reported again", &random, &actions)
@@ -87,7 +91,7 @@ extension FeedMachine {
         switch reply {
         case .ended(_, let milliseconds):
             actions.append(.closeSocket(reason: reason))
-            state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(milliseconds)))
+            wait(lease, until: now + .milliseconds(milliseconds))
         case .refused(let milliseconds):
             actions.append(.report(.refusedDisconnect(reason: "within the pace", milliseconds: milliseconds)))
             state = .live(lease)
@@ -109,7 +113,7 @@ extension FeedMachine {
         switch reply {
         // A hard disconnect is never refused; the second case would be an answer to an older, soft one.
         case .ended(_, let milliseconds), .refused(let milliseconds):
-            state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(milliseconds)))
+            wait(lease, until: now + .milliseconds(milliseconds))
         case .gap(let next):
             actions.append(.rewind(next: next))
             state = .ending(lease, issue(pending.call, &actions))

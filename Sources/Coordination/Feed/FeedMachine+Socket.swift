@@ -17,7 +17,8 @@ extension FeedMachine {
     ) {
         attempts += 1
         var wait = draw(policy.connectDelay, &random)
-        if attempts > 5 { wait = min(wait * (1 << min(attempts - 5, 16)), policy.retryCap) }
+        // Doubled from something: a `connect_delay` of zero must not make an endless loop of attempts.
+        if attempts > 5 { wait = min(max(wait, .milliseconds(500)) * (1 << min(attempts - 5, 16)), policy.retryCap) }
         if let retryAfter { wait = max(wait, retryAfter) }
         actions.append(.report(.attemptFailed(count: attempts, wait: wait)))
         // Whoever connects next waits what the exchange asked for, too.

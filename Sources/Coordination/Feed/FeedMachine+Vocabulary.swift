@@ -26,12 +26,14 @@ extension FeedMachine {
         case woken
         /// The kernel of this host proved the death of an incarnation.
         case deathProved(Incarnation)
+        /// The claim was not sent: this worker has no room for the feed. Its observation goes on.
+        case claimNotMade
         case acquireReplied(AcquireReply, sentAt: LocalTime)
         /// The acquire got no usable answer.
         case acquireFailed
 
-        /// A renewal of this token was confirmed; it had been sent at this time.
-        case renewed(Token, sentAt: LocalTime)
+        /// A renewal of this token was confirmed; it had been sent at this time. `server` is the process that answered.
+        case renewed(Token, sentAt: LocalTime, server: Server? = nil)
         case renewRefused(Token)
         case renewFoundNothing(Token)
         /// The directly attached Redis process was proved gone by an attempt sent at this time.

@@ -20,7 +20,7 @@ extension FeedMachine {
     }
 
     /// Whether the feed is this worker's business while it is not held.
-    var isWatcher: Bool { invitedUntil != nil || rank.map { $0 <= 2 } ?? false }
+    var isWatcher: Bool { invitedUntil != nil || rank.map { $0 <= PlacementMachine.Place.full } ?? false }
 
     mutating func invite(_ until: LocalTime, _ actions: inout [Action]) {
         guard stopRequest == nil else { return }
@@ -50,10 +50,14 @@ extension FeedMachine {
             actions.append(.initialise)
             return
         }
-        if let seen = watching.observation, seen.epoch == record.epoch, seen.renewals == record.renewals, seen.connection == connection {
+        if let seen = watching.observation, seen.epoch == record.epoch, seen.renewals == record.renewals,
+            seen.renewedAt == record.renewedAt,
+            seen.connection == connection
+        {
             // The same pair, still under observation.
         } else {
-            watching.observation = .init(epoch: record.epoch, renewals: record.renewals, connection: connection, since: now)
+            watching.observation = .init(
+                epoch: record.epoch, renewals: record.renewals, renewedAt: record.renewedAt, connection: connection, since: now)
             watching.isBackdated = false
         }
         state = .watching(watching)
@@ -122,11 +126,19 @@ extension FeedMachine {
         _ mode: Acquisition.Mode, _ observation: Watching.Observation, delay: ClosedRange<Duration>, _ reason: String,
         _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
     ) {
-        state = .claiming
+        guard case .watching(let watching) = state else { return }
+        state = .claiming(watching)
         let acquisition = Acquisition(
             mode: mode, seenEpoch: observation.epoch, delay: draw(delay, &random), connect: draw(policy.connectDelay, &random),
             jump: Int.random(in: 100...999, using: &random), reason: reason)
         actions.append(.acquire(acquisition, connection: observation.connection))
+    }
+
+    /// What was observed stays observed: the feed can be claimed as soon as there is room.
+    mutating func claimNotMade(_ actions: inout [Action]) {
+        guard case .claiming(let watching) = state else { return }
+        guard stopRequest == nil, isWatcher else { return watchAgain(looksAtOnce: false, &actions) }
+        state = .watching(watching)
     }
 
     mutating func watchAgain(looksAtOnce: Bool = true, _ actions: inout [Action]) {

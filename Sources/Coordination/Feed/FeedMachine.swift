@@ -32,6 +32,8 @@ public struct FeedMachine: Sendable {
     struct Lease: Sendable, Equatable {
         var token: Token
         var deadline: LocalTime
+        /// No websocket is opened before; see `renewed`.
+        var connectsFrom: LocalTime?
     }
 
     /// A call that must be answered before the feed goes on. It is repeated until it is.
@@ -51,6 +53,8 @@ public struct FeedMachine: Sendable {
         struct Observation: Sendable, Equatable {
             var epoch: Int
             var renewals: Int
+            /// Epoch and renewals may come again in a data set that was emptied; the time of the renewal, or of the record's making, does not.
+            var renewedAt: Int64
             var connection: Int
             /// Receipt of the first poll that showed the pair (rule r2).
             var since: LocalTime
@@ -78,7 +82,7 @@ public struct FeedMachine: Sendable {
         /// Somebody else's, or nobody's. Next: claiming, idle.
         case watching(Watching)
         /// The lease is asked for. Next: waiting, watching, releasing.
-        case claiming
+        case claiming(Watching)
         /// Lease held, no socket, until the time to ask `gate`. Next: calling, watching, fenced.
         case waiting(Waiting)
         /// Lease held, no socket; gate or retry under way. Next: waiting, dialing, ending.
@@ -183,9 +187,10 @@ public struct FeedMachine: Sendable {
             if dead.count > 64 { dead.removeFirst() }
             if case .watching = state { actions.append(.observe) }
         case .acquireReplied(let reply, let sentAt): acquireReplied(reply, sentAt, now, &random, &actions)
-        // Not at once: a claim that does not fit, or finds no connection, would be made again and again.
+        case .claimNotMade: claimNotMade(&actions)
+        // Not at once: a claim that finds no connection would be made again and again.
         case .acquireFailed: if case .claiming = state { watchAgain(looksAtOnce: false, &actions) }
-        case .renewed(let token, let sentAt): renewed(token, sentAt, now, &random, &actions)
+        case .renewed(let token, let sentAt, let server): renewed(token, sentAt, server, now, &random, &actions)
         case .renewRefused(let token): notRenewed(token, reason: "another worker holds the lease", &random, &actions)
         case .renewFoundNothing(let token): notRenewed(token, reason: "the lease record is gone", &random, &actions)
         case .outageProved(let sentAt): extend(to: sentAt + policy.timing.selfFence, &actions)

@@ -36,10 +36,13 @@ public struct LeaseObservation: Sendable, Hashable {
     public var lastMilliseconds: Int64
     /// Run id of the server at the last acquire or resume; empty in a record that was never held.
     public var server: String
+    /// TIME, ms, of the last renewal or release, or of the making of a record nobody has held yet. Nothing is reckoned from it; it tells apart
+    /// what carries the same numbers before and after a data set was emptied.
+    public var renewedAt: Int64
 
     public init(
         state: State, holder: Incarnation?, epoch: Int, renewals: Int, ttlMilliseconds: Int64, phase: Phase, preferred: String?,
-        lastMilliseconds: Int64, server: String = ""
+        lastMilliseconds: Int64, server: String = "", renewedAt: Int64 = 0
     ) {
         self.state = state
         self.holder = holder
@@ -50,5 +53,6 @@ public struct LeaseObservation: Sendable, Hashable {
         self.preferred = preferred
         self.lastMilliseconds = lastMilliseconds
         self.server = server
+        self.renewedAt = renewedAt
     }
 }

@@ -60,7 +60,8 @@ public struct ObserveCall: FunctionCall, Hashable {
         return LeaseObservation(
             state: state, holder: holder.isEmpty ? nil : Incarnation(holder), epoch: try fields.number(2), renewals: try fields.number(3),
             ttlMilliseconds: ttl.isEmpty ? 0 : try fields.milliseconds(4), phase: phase, preferred: preferred.isEmpty ? nil : preferred,
-            lastMilliseconds: try fields.milliseconds(7), server: fields.count > 8 ? try fields.text(8) : "")
+            lastMilliseconds: try fields.milliseconds(7), server: fields.count > 8 ? try fields.text(8) : "",
+            renewedAt: fields.count > 9 ? Int64(try fields.text(9)) ?? 0 : 0)
     }
 }
 

@@ -312,29 +312,31 @@ end
 -- init: makes the record of a feed that has none.
 -- KEYS  R C
 -- ARGV  server (run id)
--- 1     made: state unknown, epoch 0; `server` only beside a missing control stream, so that the first epoch beside an old one jumps
+-- 1     made: state unknown, epoch 0, `renewed_at` = now; `server` only beside a missing control stream, so that the first epoch beside an
+--       old one jumps
 -- 0     there is a record
 -- Keeps: a record is never overwritten; a fresh one belongs to nobody and counts from nothing.
 local function init(keys, args)
     local server = word(args[1], 'server')
     if redis.call('EXISTS', keys[1]) == 1 then return { '0' } end
     redis.call('HSET', keys[1], 'state', 'unknown', 'epoch', '0', 'renewals', '0', 'phase', 'waiting', 'pending', 'none',
-        'next_sequence', '0', 'last_ms', '0')
+        'next_sequence', '0', 'last_ms', '0', 'renewed_at', text(clock()))
     if redis.call('EXISTS', keys[2]) == 0 then redis.call('HSET', keys[1], 'server', server) end
     return { '1' }
 end
 
 -- observe: what watchers need to know; writes nothing and runs on replicas.
 -- KEYS  R ...
--- reply one array per key: state holder epoch renewals ttl_ms phase preferred last_ms server ('' where never set); empty: no record
+-- reply one array per key: state holder epoch renewals ttl_ms phase preferred last_ms server renewed_at ('' where never set); empty: no
+--       record. `renewed_at` tells records apart whose numbers came again in a data set that was emptied.
 -- Keeps: one call is one moment for all its records.
 local function observe(keys)
     local rows = {}
     for at = 1, #keys do
         local row = redis.call('HMGET', keys[at], 'state', 'holder', 'epoch', 'renewals', 'ttl_ms', 'phase', 'preferred', 'last_ms',
-            'server')
+            'server', 'renewed_at')
         if row[1] then
-            for field = 1, 9 do row[field] = row[field] or '' end
+            for field = 1, 10 do row[field] = row[field] or '' end
         else
             row = {}
         end

@@ -1,11 +1,12 @@
 internal import RedisClient
 
 extension FunctionModel {
-    mutating func initialize(_ call: Arguments) throws(RedisError) -> RedisValue {
+    mutating func initialize(_ call: Arguments, now: Int64) throws(RedisError) -> RedisValue {
         let server = try call.text(0)
         guard hashes[call.keys[0]] == nil else { return Self.reply("0") }
         hashes[call.keys[0]] = [
             "state": "unknown", "epoch": "0", "renewals": "0", "phase": "waiting", "pending": "none", "next_sequence": "0", "last_ms": "0",
+            "renewed_at": String(now),
         ]
         if streams[call.keys[1]] == nil { hashes[call.keys[0]]?["server"] = server }
         return Self.reply("1")
@@ -15,7 +16,7 @@ extension FunctionModel {
         .array(
             call.keys.map { key in
                 guard let record = record(key) else { return .array([]) }
-                let names = ["state", "holder", "epoch", "renewals", "ttl_ms", "phase", "preferred", "last_ms", "server"]
+                let names = ["state", "holder", "epoch", "renewals", "ttl_ms", "phase", "preferred", "last_ms", "server", "renewed_at"]
                 return Self.reply(names.map { record[$0] })
             })
     }
@@ -125,7 +126,8 @@ extension FunctionModel {
         return LeaseObservation(
             state: state, holder: text("holder").map { Incarnation($0) }, epoch: Int(number("epoch")), renewals: Int(number("renewals")),
             ttlMilliseconds: number("ttl_ms"), phase: fields["phase"].flatMap { LeaseObservation.Phase(rawValue: $0) } ?? .waiting,
-            preferred: text("preferred"), lastMilliseconds: number("last_ms"), server: fields["server"] ?? "")
+            preferred: text("preferred"), lastMilliseconds: number("last_ms"), server: fields["server"] ?? "",
+            renewedAt: number("renewed_at"))
     }
 
     mutating func gate(_ call: Arguments, now: Int64) throws(RedisError) -> RedisValue {

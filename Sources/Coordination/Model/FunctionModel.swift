@@ -65,7 +65,7 @@ package struct FunctionModel: Sendable {
     private mutating func run(function: String, keys: [String], values: [String], now: Int64) throws(RedisError) -> RedisValue {
         let arguments = Arguments(function: function, keys: keys, values: values)
         switch function {
-        case "init": return try initialize(arguments)
+        case "init": return try initialize(arguments, now: now)
         case "observe": return observe(arguments)
         case "acquire": return try acquire(arguments, now: now)
         case "renew": return try renew(arguments, now: now)

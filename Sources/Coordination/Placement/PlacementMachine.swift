@@ -3,8 +3,12 @@
 public struct PlacementMachine: Sendable {
     /// A feed's place at this worker.
     public struct Place: Sendable, Hashable {
-        /// 1 or 2 for a feed to watch: the rank among the members below their cap. For a held feed the rank among all.
+        /// 1 or 2 for a feed to watch and to claim: the rank among the members below their cap; `full` for one to watch only. For a held feed
+        /// the rank among all.
         public var rank: Int
+        /// One of the two best placed of all, but at its cap. It watches, so that what it has observed counts when a member that fell silent
+        /// counts no longer and the caps rise: otherwise nobody might watch the feeds of that member, and the takeover would begin with T from then on.
+        public static let full = 3
         /// The best member on another host, to hand the feed to when this host does not reach the exchange.
         public var alternate: String?
     }
@@ -214,7 +218,8 @@ public struct PlacementMachine: Sendable {
     /// The time of the last `.wake` has come; early calls do no harm. `isPaceFree` tells whether the admission of a feed's budget group is
     /// free, that is, whether its last admitted disconnect is at least one pace ago on Redis' clock; it is asked about held feeds only.
     public mutating func woken(now: LocalTime, isPaceFree: (FeedName) -> Bool) -> [Action] {
-        if let at = wakeAt, at <= now { wakeAt = nil }
+        // The timer is spent, even if it came early: the next one is always asked for.
+        wakeAt = nil
         // With a list that is known to be old nobody is let in: the reading that is due does it.
         if readVersion == wantedVersion, let countedAt,
             firstSeen.values.contains(where: { $0 + settings.settle > countedAt && $0 + settings.settle <= now })
@@ -305,7 +310,8 @@ public struct PlacementMachine: Sendable {
                 return Self.fits(entry.weight, load: other.load, cap: other.cap, mean: other.mean)
             }
         } else {
-            rank = nil
+            let isBest = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: 2) { _ in true } != nil
+            rank = isBest ? Place.full : nil
         }
         guard let rank else { return nil }
         let alternate = Rendezvous.best(entry.hash, among: candidates) { others[$0].host != me.host }

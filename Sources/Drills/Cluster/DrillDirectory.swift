@@ -1,3 +1,4 @@
+internal import Cluster
 internal import Coordination
 internal import Glibc
 
@@ -65,18 +66,5 @@ package enum FileTree {
         }
         closedir(directory)
         rmdir(path)
-    }
-}
-
-/// Whole files of text.
-package enum TextFile {
-    package static func write(_ text: String, to path: String) throws {
-        guard let file = fopen(path, "w") else {
-            throw DrillError(.setup, "\(path) cannot be written (\(String(cString: strerror(errno))))")
-        }
-        let result = fputs(text, file)
-        guard fclose(file) == 0, result >= 0 else {
-            throw DrillError(.setup, "\(path) cannot be written to its end (\(String(cString: strerror(errno))))")
-        }
     }
 }

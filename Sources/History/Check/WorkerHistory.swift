@@ -174,7 +174,8 @@ struct WorkerHistory {
     private mutating func judgeLoad(_ feed: String, _ line: LineReader, _ boot: Int64, _ findings: inout Findings) {
         guard let load = line.integer("load"), let cap = line.integer("cap"), !isDraining else { return }
         findings.checked(.s12, "claims and grants")
-        // The last claim may have been made under the cap of more work or fewer workers; a new one must fit.
+        // The last claim may have been made under the cap of more work or fewer workers; a new one must fit, but for a handover, which
+        // is chosen by the owner: it knows first who leaves.
         if line.text("why") == "claim", load > cap {
             findings.add(HistoryViolation(.s12, feed: feed, boot: boot, "\(worker) claimed up to \(load), its cap is \(cap)"))
         }

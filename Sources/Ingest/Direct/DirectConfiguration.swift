@@ -11,6 +11,8 @@ public struct DirectConfiguration: Sendable {
     public var firstDataWithin: Duration = .seconds(60)
     public var backoff = DirectBackoff()
     public var subscriptions: SubscriptionSettings
+    /// Subscriptions wait until a GET of this URL is answered with success; nil: for the websocket alone.
+    public var readyURL: String?
     /// How often heartbeats and silence are looked at.
     package var tick: Duration = .milliseconds(250)
     /// All times of the heartbeat are multiplied by this: for a simulated exchange whose clock runs faster.
@@ -23,14 +25,6 @@ public struct DirectConfiguration: Sendable {
         webSocket = WebSocketConfiguration(url: dialect.profile.url)
         webSocket.offersDeflate = dialect.profile.offersDeflate
         subscriptions = SubscriptionSettings(profile: dialect.profile)
-    }
-
-    var heartbeat: ExchangeProfile.Heartbeat {
-        var heartbeat = dialect.profile.heartbeat
-        heartbeat.interval = heartbeat.interval.map { $0 * heartbeatFactor }
-        heartbeat.replyWithin = heartbeat.replyWithin.map { $0 * heartbeatFactor }
-        heartbeat.silence = heartbeat.silence * heartbeatFactor
-        return heartbeat
     }
 }
 

@@ -29,36 +29,20 @@ package final class DirectFeed {
     }
 
     package let configuration: DirectConfiguration
-    let eventLoop: any EventLoop
-    let logger: Logger
+    private let eventLoop: any EventLoop
+    private let logger: Logger
     private weak var delegate: (any DirectFeedDelegate)?
     private var machine: DirectMachine
-    var subscriptions: SubscriptionMachine
-    var random: any RandomNumberGenerator
-    var keepAlive: KeepAlive?
-    // The connection, and the one that is being closed.
-    var attempt: WebSocketConnectAttempt?
-    var socket: WebSocketConnection?
-    var path: DirectPath?
-    private var closing: DirectPath?
-    private var afterClose: [() -> Void] = []
-    /// Counts attempts; what belongs to an older one is ignored.
-    var generation = 0
-    var subscribedGeneration = 0
-    var urlTopics: [Topic] = []
-    var lastSent = ""
+    private var random: any RandomNumberGenerator
+    private var session: ExchangeSession<DirectFeed>!
     private var events: [DirectMachine.Event] = []
     private var isHandling = false
     private var wake: Scheduled<Void>?
-    var subscriptionWake: Scheduled<Void>?
     private var ticker: RepeatedTask?
-    private var ticks = 0
-    /// The delegate asked for a rest.
-    package var isReading = true {
-        didSet {
-            if isReading, !oldValue { path?.readingResumed() }
-            socket?.isReading = isReading
-        }
+    /// False: the delegate wants a rest.
+    package var isReading: Bool {
+        get { session.isReading }
+        set { session.isReading = newValue }
     }
 
     /// `random` draws waits, the spread of planned reconnects and what heartbeats contain.
@@ -74,14 +58,21 @@ package final class DirectFeed {
         logger[metadataKey: "exchange"] = "\(configuration.dialect.profile.id)"
         self.logger = logger
         machine = DirectMachine(backoff: configuration.backoff)
-        subscriptions = SubscriptionMachine(dialect: configuration.dialect, settings: configuration.subscriptions)
+        let settings = SessionSettings(
+            dialect: configuration.dialect, webSocket: configuration.webSocket, heartbeatStyle: configuration.heartbeatStyle,
+            heartbeatFactor: configuration.heartbeatFactor, keepsAlive: configuration.keepsAlive,
+            firstDataWithin: configuration.firstDataWithin, subscriptions: configuration.subscriptions, readyURL: configuration.readyURL)
+        session = ExchangeSession(settings, on: eventLoop, owner: self, logger: logger, random: random)
     }
 
     /// Connects at once.
     package func start() {
         let interval = TimeAmount.nanoseconds(configuration.tick.wholeNanoseconds)
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
-        ticker = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in loopBound.value.tick() }
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            let session = loopBound.value.session!
+            session.tick(.now(), isListening: session.isReading)
+        }
         handle(.start)
     }
 
@@ -91,14 +82,14 @@ package final class DirectFeed {
         ticker?.cancel()
         handle(.stop)
         wake?.cancel()
-        subscriptionWake?.cancel()
-        if closing == nil { completion() } else { afterClose.append(completion) }
+        session.stopTimers()
+        session.whenClosed(completion)
     }
 
     /// What to subscribe from now on; a new set has a new version.
-    package func desire(_ topics: [Topic], version: Int) { perform(subscriptions.desire(topics, version: version, now: .now())) }
+    package func desire(_ topics: [Topic], version: Int) { session.desire(topics, version: version) }
 
-    func handle(_ event: DirectMachine.Event) {
+    private func handle(_ event: DirectMachine.Event) {
         events.append(event)
         guard !isHandling else { return }
         isHandling = true
@@ -112,11 +103,10 @@ package final class DirectFeed {
 
     private func perform(_ action: DirectMachine.Action) {
         switch action {
-        case .dial: dial()
-        case .cancelDial:
-            attempt?.cancel()
-            attempt = nil
-            generation += 1
+        case .dial:
+            session.startAttempt()
+            session.connect()
+        case .cancelDial: session.cancelAttempt()
         case .closeSocket(let reason): closeSocket(reason: reason)
         case .report(let report): pass(on: report)
         }
@@ -124,14 +114,14 @@ package final class DirectFeed {
 
     private func pass(on report: DirectMachine.Report) {
         switch report {
-        case .connected: tell(.connected(peer: socket?.upgrade.peer ?? ""))
-        case .reconnected: tell(.reconnected(peer: socket?.upgrade.peer ?? ""))
+        case .connected: tell(.connected(peer: session.socket?.upgrade.peer ?? ""))
+        case .reconnected: tell(.reconnected(peer: session.socket?.upgrade.peer ?? ""))
         case .disconnected(let reason, let wait): tell(.disconnected(reason: reason, wait: wait))
         case .attemptFailed(let reason, let wait): tell(.attemptFailed(reason: reason, wait: wait))
         }
     }
 
-    func tell(_ event: Event) { delegate?.directFeed(happened: event) }
+    private func tell(_ event: Event) { delegate?.directFeed(happened: event) }
 
     private func scheduleWake() {
         wake?.cancel()
@@ -141,104 +131,48 @@ package final class DirectFeed {
         wake = eventLoop.scheduleTask(in: .nanoseconds(max(.zero, at - .now()).wholeNanoseconds)) { loopBound.value.handle(.timer) }
     }
 
-    private func tick() {
-        guard let path else { return }
-        let now = LocalTime.now()
-        ticks += 1
-        // What is not read cannot be missed.
-        if ticks % 4 == 0, isReading {
-            perform(subscriptions.sweep(generation: generation, now: now) { path.lastReceived($0) })
-        }
-        guard isReading, var keepAlive else { return }
-        let verdict = keepAlive.check(
-            now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame),
-            lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
-            expectsData: !subscriptions.connectionTopics.isEmpty, acknowledged: subscriptions.acknowledgedCount)
-        self.keepAlive = keepAlive
-        switch verdict {
-        case .alive: break
-        case .ping: sendPing(now)
-        case .dead(let reason), .reconnect(let reason): handle(.softError(reason: reason))
-        }
-    }
-
-    // MARK: The end of a connection
-
     /// Gives the connection up; what still arrives on it is nobody's.
     private func closeSocket(reason: String) {
-        guard let socket, let path else { return }
+        guard let path = session.path else { return }
         logger.info("Websocket given up", metadata: ["reason": "\(reason)", "last.received": "\(path.lastReceived)"])
-        path.isActive = false
-        closing = path
-        forgetConnection()
-        socket.isReading = true
-        socket.close(code: 1000, text: "", within: .milliseconds(100))
-    }
-
-    private func forgetConnection() {
-        socket = nil
-        path = nil
-        keepAlive = nil
-        perform(subscriptions.disconnected(generation: generation, now: .now()))
+        session.close(within: .milliseconds(100))
     }
 }
 
-extension DirectFeed: DirectPathOwner {
+extension DirectFeed: DirectPathReceiver {
     func received(_ payload: UnsafeRawBufferPointer, of topic: Topic?, wallNanoseconds: Int64) {
         handle(.dataReceived)
         delegate?.directFeed(received: payload, of: topic, wallNanoseconds: wallNanoseconds)
     }
+}
 
-    func received(firstOf topic: Topic) { perform(subscriptions.firstData(topic, generation: generation, now: .now())) }
+extension DirectFeed: ExchangeSessionOwner {
+    func makePath(owner: any SessionPathOwner) -> DirectPath { DirectPath(configuration, owner: owner, receiver: self) }
 
-    func receivedGreeting() {
-        if configuration.dialect.profile.subscribesAfterGreeting { subscribe() }
+    func sessionOpened(_ socket: WebSocketConnection) {
+        handle(.dialed)
+        session.begin()
     }
 
-    func received(_ answer: Acknowledgement) { perform(subscriptions.acknowledged(answer, generation: generation, now: .now())) }
+    func sessionFailedToOpen(reason: String, retryAfter: Duration?) { handle(.dialFailed(reason: reason, retryAfter: retryAfter)) }
 
-    func received(_ notice: Notice) {
-        tell(.notice(notice))
-        switch notice.kind {
-        case .reconnect: handle(.softError(reason: "announced by the exchange: \(notice.text)"))
-        case .limit: perform(subscriptions.limitReported(generation: generation, now: .now()))
-        case .information, .maintenance, .error: break
+    /// Each packet is reported, the first one too.
+    func sessionReceivedData() {}
+
+    func session(lost path: DirectPath, reason: String) { handle(.ended(reason: reason)) }
+
+    func session(closed path: DirectPath, reason: String) {}
+
+    func sessionFellSilent(reason: String) { handle(.softError(reason: reason)) }
+
+    func sessionShouldReconnect(reason: String) { handle(.softError(reason: reason)) }
+
+    func session(happened event: ExchangeSessionEvent) {
+        switch event {
+        case .subscription(let topic, let state): tell(.subscription(topic, state))
+        case .notice(let notice): tell(.notice(notice))
+        case .keptAlive(let message): tell(.keptAlive(message))
+        case .malformed(let reason, let text): tell(.malformed(reason: reason, text: text))
         }
-    }
-
-    func owes(_ message: OutgoingMessage) {
-        guard configuration.keepsAlive else { return }
-        transmit(message)
-        subscriptions.sentElsewhere(now: .now())
-        tell(.keptAlive(message))
-    }
-
-    func receivedMalformed(_ reason: String, text: String) {
-        logger.error("Malformed message", metadata: ["reason": "\(reason)", "last.sent": "\(lastSent)", "last.received": "\(text)"])
-        tell(.malformed(reason: reason, text: text))
-        handle(.softError(reason: "malformed message: \(reason)"))
-    }
-
-    func receivedPong() { keepAlive?.pongReceived() }
-
-    func receivedPing() {
-        guard configuration.keepsAlive else { return }
-        subscriptions.sentElsewhere(now: .now())
-        tell(.keptAlive(.pong([])))
-    }
-
-    func burstEnded() {}
-
-    func closed(_ reason: WebSocketCloseReason, on path: DirectPath) {
-        if path === closing {
-            closing = nil
-            let due = afterClose
-            afterClose.removeAll()
-            for action in due { action() }
-            return
-        }
-        guard path === self.path else { return }
-        forgetConnection()
-        handle(.ended(reason: "\(reason)"))
     }
 }

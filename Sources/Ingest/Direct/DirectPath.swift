@@ -1,26 +1,16 @@
 import ColonyExchanges
 import Coordination
 import NIOCore
-package import WebSocketClient
+import WebSocketClient
 
-/// What a `DirectFeed` hears from the messages of one connection.
-protocol DirectPathOwner: AnyObject {
+/// Takes the packets of one connection.
+protocol DirectPathReceiver: AnyObject {
     /// Nil: the packet belongs to no stream the dialect can name.
     func received(_ payload: UnsafeRawBufferPointer, of topic: Topic?, wallNanoseconds: Int64)
-    func received(firstOf topic: Topic)
-    func receivedGreeting()
-    func received(_ answer: Acknowledgement)
-    func received(_ notice: Notice)
-    func owes(_ message: OutgoingMessage)
-    func receivedMalformed(_ reason: String, text: String)
-    func receivedPong()
-    func receivedPing()
-    func burstEnded()
-    func closed(_ reason: WebSocketCloseReason, on path: DirectPath)
 }
 
 /// Reads the messages of one connection with its dialect and hands the packets on, each with its topic.
-package final class DirectPath: WebSocketDelegate {
+final class DirectPath: SessionPath {
     private var reader: any DialectReader
     private var router = StreamRouter()
     /// The streams of this connection, by the numbers the router knows them by.
@@ -30,38 +20,34 @@ package final class DirectPath: WebSocketDelegate {
     private let inflateLimit: Int
     private var inflater: Inflater?
     private var inflated = ByteBuffer()
-    private unowned let owner: any DirectPathOwner
-    /// Local time of the last frame of any kind and of the last data, nanoseconds; 0: none.
+    private unowned let owner: any SessionPathOwner
+    private unowned let receiver: any DirectPathReceiver
     private(set) var lastFrame: Int64
     private(set) var lastData: Int64 = 0
-    /// The last message that was no packet, for reports: at most 1,000 bytes.
     private(set) var lastReceived = ""
     private var isGreeted = false
-    /// False once the connection is being given up.
     var isActive = true
 
     private static let maximumStreams = 100_000
 
-    init(_ configuration: DirectConfiguration, owner: any DirectPathOwner) {
+    init(_ configuration: DirectConfiguration, owner: any SessionPathOwner, receiver: any DirectPathReceiver) {
         reader = configuration.dialect.openReader()
         compression = configuration.dialect.profile.compression
         inflateLimit = configuration.webSocket.maxMessageBytes
         self.owner = owner
+        self.receiver = receiver
         lastFrame = LocalTime.now().nanoseconds
     }
 
-    /// Lets the connection's reader see a request, and fill in what only the connection knows.
     func prepare(_ request: inout Request) { reader.prepare(&request) }
 
-    /// Local time of the topic's last packet on this connection; nil: there was none.
-    func lastReceived(_ topic: Topic) -> LocalTime? { numbers[topic].map { LocalTime(nanoseconds: streams[$0].lastReceived) } }
+    func lastReceived(_ topic: Topic) -> Int64? { numbers[topic].map { streams[$0].lastReceived } }
 
-    /// Reading was withheld by us: the silence until now says nothing.
     func readingResumed() { lastFrame = LocalTime.now().nanoseconds }
 
     // MARK: WebSocketDelegate
 
-    package func webSocketReceived(_ kind: WebSocketMessageKind, _ payload: UnsafeRawBufferPointer) {
+    func webSocketReceived(_ kind: WebSocketMessageKind, _ payload: UnsafeRawBufferPointer) {
         guard isActive else { return }
         lastFrame = LocalTime.now().nanoseconds
         if compression == .none || kind == .text { return read(payload, isText: kind == .text) }
@@ -77,19 +63,19 @@ package final class DirectPath: WebSocketDelegate {
         inflated.withUnsafeReadableBytes { read($0, isText: true) }
     }
 
-    package func webSocketBurstEnded() { owner.burstEnded() }
+    func webSocketBurstEnded() {}
 
-    package func webSocketReceivedPing(_ payload: UnsafeRawBufferPointer) {
+    func webSocketReceivedPing(_ payload: UnsafeRawBufferPointer) {
         lastFrame = LocalTime.now().nanoseconds
         owner.receivedPing()
     }
 
-    package func webSocketReceivedPong(_ payload: UnsafeRawBufferPointer) {
+    func webSocketReceivedPong(_ payload: UnsafeRawBufferPointer) {
         lastFrame = LocalTime.now().nanoseconds
         owner.receivedPong()
     }
 
-    package func webSocketClosed(_ reason: WebSocketCloseReason) { owner.closed(reason, on: self) }
+    func webSocketClosed(_ reason: WebSocketCloseReason) { owner.closed(reason, on: self) }
 
     // MARK: Reading
 
@@ -121,8 +107,9 @@ package final class DirectPath: WebSocketDelegate {
     }
 
     private func packet(_ message: UnsafeRawBufferPointer, _ topic: Topic?) {
+        if lastData == 0 { owner.receivedData() }
         lastData = lastFrame
-        owner.received(message, of: topic, wallNanoseconds: WallClock.nanoseconds())
+        receiver.received(message, of: topic, wallNanoseconds: WallClock.nanoseconds())
     }
 
     /// The number of a route met for the first time on this connection; nil where it names no stream.

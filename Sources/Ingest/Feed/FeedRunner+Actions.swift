@@ -21,24 +21,21 @@ extension FeedRunner {
             control.replaceToken(feed, token)
         case .letGo:
             // Without the lease nothing that still comes is ours to publish.
-            closing?.isActive = false
+            session.closing?.isActive = false
             control.letGo(feed)
         case .call(let id, let call): perform(call, id)
         case .dial: dial()
         case .cancelDial:
-            // First, so that the attempt's end is nobody's concern.
-            generation += 1
-            attempt?.cancel()
-            attempt = nil
+            session.cancelAttempt()
             control.socketClosed(feed)
         case .startPublishing(let epoch, let lastMilliseconds, let redisNow):
             saw(epoch)
-            note(.begun, [("socket", .number(Int64(generation))), ("epoch", .number(Int64(epoch)))])
+            note(.begun, [("socket", .number(Int64(session.number))), ("epoch", .number(Int64(epoch)))])
             clockRead(redisMilliseconds: redisNow, at: .now())
             publisher.begin(Token(incarnation: incarnation, epoch: epoch), lastMilliseconds: lastMilliseconds)
         case .renumber(let epoch, let lastMilliseconds, let redisNow):
             saw(epoch)
-            note(.resumed, [("socket", .number(Int64(generation))), ("epoch", .number(Int64(epoch)))])
+            note(.resumed, [("socket", .number(Int64(session.number))), ("epoch", .number(Int64(epoch)))])
             clockRead(redisMilliseconds: redisNow, at: .now())
             publisher.renumber(Token(incarnation: incarnation, epoch: epoch), lastMilliseconds: lastMilliseconds)
         case .pauseReading:
@@ -51,12 +48,12 @@ extension FeedRunner {
             closeSocket(reason: reason, within: min(.milliseconds(100), max(.milliseconds(1), time - .now())))
         case .rewind(let next): publisher.rewind(to: next)
         case .dropBuffer(let reason):
-            closing?.isActive = false
+            session.closing?.isActive = false
             let dropped = publisher.drop()
             note(.dropped, [("packets", .number(Int64(dropped))), ("reason", .text(reason))])
             if dropped > 0 { logger.warning("Unpublished packets dropped", metadata: ["packets": "\(dropped)", "reason": "\(reason)"]) }
         // Whoever takes the runner down must not do so under a websocket that is being closed.
-        case .finished: whenClosed { [self] in control.finished(feed) }
+        case .finished: session.whenClosed { [self] in control.finished(feed) }
         case .report(let report): log(report)
         }
     }
@@ -115,7 +112,7 @@ extension FeedRunner {
         case .release(let token, let delay, let connect, let preferred, let reason):
             if let preferred { control.offer(configuration.feed, to: preferred) }
             // The successor may connect as soon as this is executed: the socket must be closed before.
-            whenClosed { [self] in
+            session.whenClosed { [self] in
                 publisher.afterSending { [self] in
                     send(
                         id,

@@ -21,7 +21,7 @@ extension FeedRunner {
         note(
             .opened,
             [
-                ("socket", .number(Int64(path?.number ?? 0))),
+                ("socket", .number(Int64(session.number))),
                 ("local", .text(socket.channel.localAddress.map { "\($0.ipAddress ?? ""):\($0.port ?? 0)" } ?? "")),
                 ("peer", .text("\(socket.upgrade.peer)")),
             ])

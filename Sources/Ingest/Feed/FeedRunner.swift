@@ -21,24 +21,7 @@ package final class FeedRunner {
     var machine: FeedMachine
     var publisher: Publisher!
     var retention: RetentionKeeper!
-    var subscriptions: SubscriptionMachine
-    var keepAlive: KeepAlive?
-    // The connection, and the one that is being closed.
-    var attempt: WebSocketConnectAttempt?
-    var warm: WarmConnection?
-    /// The REST call before it.
-    var warmCall: WebSocketConnectAttempt?
-    var warmNumber = 0
-    var socket: WebSocketConnection?
-    var path: FeedPath?
-    var closing: FeedPath?
-    var afterClose: [() -> Void] = []
-    var generation = 0
-    var urlTopics: [Topic] = []
-    var subscriptionsGeneration = 0
-    /// The REST service is being asked whether it is up; subscriptions wait for it.
-    var readyProbe: WebSocketConnectAttempt?
-    var isReady = true
+    var session: ExchangeSession<FeedRunner>!
     /// Redis' clock minus the local one, nanoseconds, as of the last reply that told the time.
     var clockOffset: Int64 = 0
     /// Highest epoch seen in any reply.
@@ -46,14 +29,12 @@ package final class FeedRunner {
     private var events: [FeedMachine.Event] = []
     private var isHandling = false
     var wake: Scheduled<Void>?
-    var subscriptionWake: Scheduled<Void>?
     private var ticker: RepeatedTask?
-    var lastSent = ""
     var reason = ""
     var finishedMalformed = 0
     var connections = 0
     var failures = 0
-    private var sweeps = 0
+    private var turns = 0
     /// Nothing may be received: no epoch yet, or a disconnect is being asked for.
     var isPausedByMachine = false
     /// Redis is behind.
@@ -77,8 +58,6 @@ package final class FeedRunner {
         logger[metadataKey: "feed"] = "\(configuration.feed)"
         self.logger = logger
         self.machine = FeedMachine(policy: configuration.policy, incarnation: incarnation)
-        self.subscriptions = SubscriptionMachine(
-            dialect: configuration.dialect, settings: SubscriptionSettings(profile: configuration.dialect.profile))
         let maxlen = configuration.dataMaxlen
         let controlMaxlen = configuration.controlMaxlen
         let channelMaxlen = configuration.channelMaxlen
@@ -91,6 +70,11 @@ package final class FeedRunner {
         self.retention = RetentionKeeper(
             keys: configuration.keys, rules: .init(maxAge: configuration.maxAge, forget: configuration.forget), publisher: publisher,
             link: link, logger: logger)
+        let settings = SessionSettings(
+            dialect: configuration.dialect, webSocket: configuration.webSocket, heartbeatStyle: configuration.heartbeatStyle,
+            firstDataWithin: configuration.firstDataWithin, subscriptions: SubscriptionSettings(profile: configuration.dialect.profile),
+            readyURL: configuration.readyURL, prewarms: configuration.prewarm)
+        self.session = ExchangeSession(settings, on: eventLoop, owner: self, logger: logger, random: SystemRandomNumberGenerator())
     }
 
     package func start() {
@@ -111,13 +95,7 @@ package final class FeedRunner {
     package func shutDown() {
         ticker?.cancel()
         wake?.cancel()
-        subscriptionWake?.cancel()
-        dropWarm()
-        generation += 1
-        attempt?.cancel()
-        readyProbe?.cancel()
-        path?.isActive = false
-        socket?.abort()
+        session.shutDown()
         publisher.stop()
         link.remove(self)
     }
@@ -129,13 +107,13 @@ package final class FeedRunner {
         status.bytes = counters.bytes
         status.dropped = counters.droppedPackets
         status.streams = publisher.table.slots.count
-        status.malformed = finishedMalformed + (path?.malformed ?? 0)
+        status.malformed = finishedMalformed + (session.path?.malformed ?? 0)
         status.connections = connections
         status.failures = failures
         status.ringBytes = publisher.machine.memoryBytes
-        status.subscriptionsVersion = subscriptions.confirmedVersion
-        status.subscriptions = subscriptions.subscriptions
-        status.reason = socket == nil ? reason : ""
+        status.subscriptionsVersion = session.subscriptions.confirmedVersion
+        status.subscriptions = session.subscriptions.subscriptions
+        status.reason = session.socket == nil ? reason : ""
         return status
     }
 
@@ -159,11 +137,14 @@ package final class FeedRunner {
     /// A renewal's reply told the time on Redis' clock.
     package func clockRead(redisMilliseconds: Int64, at local: LocalTime) {
         clockOffset = redisMilliseconds * 1_000_000 - local.nanoseconds
-        path?.clockOffset = clockOffset
+        session.path?.clockOffset = clockOffset
     }
 
-    package func desire(_ topics: [Topic], version: Int) {
-        perform(subscriptions.desire(topics, version: version, now: .now()))
+    package func desire(_ topics: [Topic], version: Int) { session.desire(topics, version: version) }
+
+    /// Makes a connection ready before the lease is here; see `ExchangeSession.prewarm`.
+    package func prewarm(for limit: Duration, completion: @escaping (Bool) -> Void) {
+        session.prewarm(for: limit, completion: completion)
     }
 
     private func scheduleWake() {
@@ -179,29 +160,10 @@ package final class FeedRunner {
         let now = LocalTime.now()
         progress.lastTick = now.nanoseconds
         progress.unansweredSince = publisher.unansweredSince
-        guard let path, machine.phase == .live || machine.phase == .resuming else { return }
-        sweeps += 1
-        // What is not read cannot be missed.
-        if sweeps % 4 == 0, !isPausedByPressure {
-            perform(
-                subscriptions.sweep(generation: generation, now: now) { [namesStreams = subscriptions.namesStreams] topic in
-                    let last = namesStreams ? path.lastReceived(topic) : path.lastData > 0 ? path.lastData : nil
-                    return last.map { LocalTime(nanoseconds: $0) }
-                })
-        }
-        if sweeps % 40 == 0 { trim(now) }
-        guard !isPausedByPressure, var keepAlive else { return }
-        let verdict = keepAlive.check(
-            now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame),
-            lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
-            expectsData: isReady && !subscriptions.connectionTopics.isEmpty, acknowledged: subscriptions.acknowledgedCount)
-        self.keepAlive = keepAlive
-        switch verdict {
-        case .alive: break
-        case .ping: sendPing(now)
-        case .dead(let reason): endSocket(reason: reason)
-        case .reconnect(let reason): handle(.softError(reason: reason))
-        }
+        guard machine.phase == .live || machine.phase == .resuming else { return }
+        turns += 1
+        if turns % 40 == 0 { trim(now) }
+        session.tick(now, isListening: !isPausedByPressure)
     }
 
     /// Whether a record nobody ever held may be claimed without being observed first.

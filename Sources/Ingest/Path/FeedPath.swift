@@ -3,26 +3,8 @@ import Coordination
 import NIOCore
 package import WebSocketClient
 
-/// What a feed hears from its packet path, besides the packets that go straight into the streams.
-package protocol FeedPathOwner: AnyObject {
-    /// The first packet on this connection.
-    func receivedData()
-    /// The first greeting or heartbeat on this connection.
-    func receivedGreeting()
-    /// The first packet of a stream on this connection.
-    func received(firstOf topic: Topic)
-    func received(_ answer: Acknowledgement)
-    func received(_ notice: Notice)
-    /// An answer the exchange is owed.
-    func owes(_ message: OutgoingMessage)
-    func receivedMalformed(_ reason: String, text: String)
-    func receivedPong()
-    func receivedPing()
-    func closed(_ reason: WebSocketCloseReason, on path: FeedPath)
-}
-
 /// The packet path of one connection: websocket message -> dialect -> ring -> publisher, on one event loop, without a hop or a lock.
-package final class FeedPath: WebSocketDelegate {
+package final class FeedPath: SessionPath {
     // Here and below, what every packet touches is unchecked: it is on the event loop only, and no access to it calls back into the path.
     @exclusivity(unchecked) private var reader: any DialectReader
     @exclusivity(unchecked) private var router = StreamRouter()
@@ -35,7 +17,7 @@ package final class FeedPath: WebSocketDelegate {
     private var inflater: Inflater?
     private var inflated = ByteBuffer()
     private static let keptBytes = 1 << 20
-    private unowned let owner: any FeedPathOwner
+    private unowned let owner: any SessionPathOwner
     /// Redis' clock minus the local one, nanoseconds.
     package var clockOffset: Int64
     // The clocks are read once per burst.
@@ -56,8 +38,8 @@ package final class FeedPath: WebSocketDelegate {
     @exclusivity(unchecked) package var isActive = true
     private let maximumStreams = 100_000
 
-    package init(
-        configuration: FeedConfiguration, publisher: Publisher, clockOffset: Int64, owner: any FeedPathOwner
+    init(
+        configuration: FeedConfiguration, publisher: Publisher, clockOffset: Int64, owner: any SessionPathOwner
     ) {
         self.reader = configuration.dialect.openReader()
         self.publisher = publisher
@@ -96,15 +78,11 @@ package final class FeedPath: WebSocketDelegate {
 
     package func webSocketClosed(_ reason: WebSocketCloseReason) { owner.closed(reason, on: self) }
 
-    /// Lets the connection's reader see a request, and fill in what only the connection knows.
     package func prepare(_ request: inout Request) { reader.prepare(&request) }
 
     // MARK: Reading
 
-    /// Reading was paused or goes on: the silence in between was ours.
-    package func readingPaused(_ isPaused: Bool) {
-        if !isPaused { lastFrame = LocalTime.now().nanoseconds }
-    }
+    package func readingResumed() { lastFrame = LocalTime.now().nanoseconds }
 
     private func beginBurst() {
         burstLocal = LocalTime.now().nanoseconds

@@ -117,7 +117,7 @@ public struct PublishMachine {
     package private(set) var generation = 0
     private(set) var isLinkUp = false
     /// Nothing is sent while the feed's record is being restored.
-    package var isHeld = false
+    package private(set) var isHeld = false
     private var retryAt: Int64 = 0
 
     package init(limits: Limits = Limits()) {
@@ -291,6 +291,13 @@ public struct PublishMachine {
     }
 
     // MARK: Replies
+
+    /// The feed's record is about to be restored: nothing is sent until then, and what is still answered to older calls counts no more, so that
+    /// `firstUnstored` stays what `resume` is told.
+    package mutating func hold() {
+        isHeld = true
+        forgetFlight()
+    }
 
     /// The reply to the oldest batch in flight, sent under `generation`.
     package mutating func replied(_ reply: PublishReply, generation: Int, now: Int64) -> Outcome {

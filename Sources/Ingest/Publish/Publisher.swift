@@ -117,7 +117,7 @@ package final class Publisher: RedisLinkUser {
         return machine.drop()
     }
 
-    package func hold() { machine.isHeld = true }
+    package func hold() { machine.hold() }
 
     // MARK: Packets
 

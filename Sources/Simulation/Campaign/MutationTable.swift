@@ -17,6 +17,14 @@ package struct MutationTable: Sendable {
         package var runs: Int
         /// The rule that was broken is one that speaks of the omitted one.
         package var isExpected: Bool { caught.map { mutation.noticedBy.contains($0.violation.rule) } ?? false }
+
+        /// The row of the table: what was switched off, which seed noticed, what was broken.
+        package var line: String {
+            let name = "\(mutation.rawValue): \(mutation.explanation)"
+            let padded = name + String(repeating: " ", count: max(0, 56 - name.count))
+            guard let caught else { return "\(padded) NOT CAUGHT in \(runs) runs" }
+            return "\(padded) seed \(caught.seed): \(caught.violation)\(isExpected ? "" : "  (UNEXPECTED)")"
+        }
     }
 
     /// Rows come as they are found; `jobs` mutations are tried at the same time.

@@ -64,7 +64,7 @@ final class SimulatedPublisher {
         machine.drop()
     }
 
-    func hold() { machine.isHeld = true }
+    func hold() { machine.hold() }
 
     // MARK: Packets
 

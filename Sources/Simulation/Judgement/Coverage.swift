@@ -5,13 +5,15 @@ package enum Coverage: Int, CaseIterable, Sendable {
         quarantined, resumedAnew, lateGrantDropped, batchRefusedOutOfMemory, twoClaimantsAtOnce, moveRefusedByPace, holdOverTenTTL,
         epochJumped,
         notPending, notConnecting
+    // A holder's crash in each state with a pending reconnect, taken over.
+    case crashInWait, crashInDue, crashInCooling, crashInDial, crashInBegin
     // More that should not be missing.
     case publishEnded, overflowAnnounced, resumedSame, selfFenced, regainedAfterSelfFence, deadmanFired, outageProved, acquiredFree,
         acquiredSeen, acquiredDead, cooling, reserved, attemptFailed, releasedBySupervisor, movedByPlacement, drained, beginRepeated,
         resumeRepeated, claimHeldBack, tailLost, dataEmptied, epochReusedAfterTotalLoss, overlapExcused
 
-    /// The items of the contract's list.
-    package static let demanded = allCases.filter { $0.rawValue <= Coverage.notConnecting.rawValue }
+    /// The items of the contract's list, and the crashes.
+    package static let demanded = allCases.filter { $0.rawValue <= Coverage.crashInBegin.rawValue }
 
     /// The name in words.
     package var title: String {

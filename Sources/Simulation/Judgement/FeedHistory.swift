@@ -55,7 +55,15 @@ struct FeedHistory {
         let entry = item.entry
         let epoch = entry.id.epoch
         let sequence = Int(entry.id.sequence % UInt64(EntryID.sequencesPerEpoch))
-        if entry.id <= top { world.fail("S1", "\(facts.name): id \(entry.id) is stored behind \(top)") }
+        if entry.id <= top {
+            // Without the record, and with a clock that was put back, nothing knows the data streams' last time (non-guarantee 4).
+            if truth.isTimeForgotten, world.redis.hasSteppedBack {
+                top = .zero
+            } else {
+                world.fail("S1", "\(facts.name): id \(entry.id) is stored behind \(top)")
+            }
+        }
+        truth.isTimeForgotten = false
         top = max(top, entry.id)
         let marker = entry["marker"]
         if marker == "fence" || marker == "up" || marker == "rollback" {
@@ -98,6 +106,8 @@ struct FeedHistory {
             let at = entry["previous_next"].flatMap({ Int($0) })
         {
             truth.bases[epoch] = (was, at)
+            // What was stored and lost, or stored unheard, from there on comes again.
+            if let first = truth.packet(was, at) { lastPacket = min(lastPacket, first - 1) }
         }
         self.epoch = epoch
         next = 1
@@ -167,6 +177,8 @@ struct FeedTruth {
     private var stored: [Int: (milliseconds: UInt64, packet: Int)] = [:]
     private var used: Set<Int> = []
     private(set) var highest = 0
+    /// Somebody deleted the lease record, and with it the highest time published.
+    var isTimeForgotten = false
     /// Data sets lost since the highest epoch was given out, and whether a whole one was among them.
     private var losses = 0
     private var wasEmptied = false

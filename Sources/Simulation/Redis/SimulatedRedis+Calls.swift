@@ -48,7 +48,9 @@ extension SimulatedRedis {
                 if case .refused = reply { simulation.reach(.softDisconnectRefused) }
                 return .success(.feed(.disconnect(reply)))
             case .release(let feed, let call):
+                let left = Left(feed, self)
                 let reply = try admitting(feed) { try model.call(call, now: time) }
+                if reply == .released, case .dead = call.proof { left.judge(self, connect: call.connectMilliseconds) }
                 publishWakes()
                 return .success(.feed(.release(reply)))
             case .resume(let feed, let call): return .success(.feed(.resume(try resume(feed, call))))
@@ -69,11 +71,13 @@ extension SimulatedRedis {
 
     private func acquire(_ feed: Int, _ call: AcquireCall, _ worker: SimulatedWorker?) throws -> AcquireReply {
         let before = model.hashes[simulation.feeds[feed].lease]
+        let left = Left(feed, self)
         let trapped = worker?.isTrapped(.loseGrant) ?? false ? snapshot : nil
         let reply = try admitting(feed) { try model.call(call, now: time) }
         switch reply {
         case .granted(let grant):
             if before?["holder"] == call.incarnation.text, before?["epoch"] == String(grant.epoch) { break }
+            left.judge(self, connect: call.connectMilliseconds)
             switch call.mode {
             case .free: simulation.reach(.acquiredFree)
             case .seen: simulation.reach(.acquiredSeen)

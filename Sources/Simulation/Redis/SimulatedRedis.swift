@@ -21,6 +21,7 @@ final class SimulatedRedis {
     /// The process is stopped until then.
     private(set) var stalledUntil: Int64 = 0
     private var clockMilliseconds: Int64 = 0
+    private(set) var hasSteppedBack = false
     private var captures: [Int: Snapshot] = [:]
     let paceMilliseconds: Int64
     // What S6 and S7 compare with.
@@ -29,6 +30,14 @@ final class SimulatedRedis {
     var admittedInAll: [Int]
     var isExcused: [Bool]
     var lastGrant: [(at: Int64, worker: Int)]
+    private var lostAt = Int64.min / 2
+    /// Who died last as the holder of each feed, and in what state.
+    var deaths: [Death?]
+
+    struct Death {
+        var holder: Incarnation
+        var phase: FeedMachine.Phase
+    }
 
     init(_ simulation: Simulation) {
         self.simulation = simulation
@@ -41,6 +50,7 @@ final class SimulatedRedis {
         admittedInAll = admissions
         isExcused = Array(repeating: true, count: count)
         lastGrant = Array(repeating: (at: .min / 2, worker: -1), count: count)
+        deaths = Array(repeating: nil, count: count)
         switch simulation.mutation {
         case .noCursorCheck: model.omitted = .cursorCheck
         case .noTokenCheck: model.omitted = .tokenCheck
@@ -71,6 +81,7 @@ final class SimulatedRedis {
 
     func stepClock(by milliseconds: Int64) {
         clockMilliseconds += milliseconds
+        if milliseconds < 0 { hasSteppedBack = true }
         for group in lastAdmission.indices { lastAdmission[group] = nil }
         // What was due may have become due early.
         for feed in isExcused.indices { isExcused[feed] = true }
@@ -98,6 +109,11 @@ final class SimulatedRedis {
             redis.model.outOfMemory = false
             redis.histories = snapshot.histories
             redis.dataLost(all: false)
+            // Data from before the feed was ever held are none of its data.
+            for facts in redis.simulation.feeds
+            where redis.model.hashes[facts.lease] == nil && redis.model.streams[facts.control] == nil {
+                redis.truths[facts.index].dataLost(all: true)
+            }
         }
     }
 
@@ -131,8 +147,10 @@ final class SimulatedRedis {
 
     func deleteRecord(_ feed: Int) {
         model.hashes[simulation.feeds[feed].lease] = nil
+        lostAt = simulation.now
         isExcused[feed] = true
         truths[feed].dataLost(all: false)
+        truths[feed].isTimeForgotten = true
     }
 
     func deleteStream(_ feed: Int, _ stream: Int) {
@@ -147,7 +165,11 @@ final class SimulatedRedis {
             StreamModel.Entry(id: id, fields: [StreamModel.Field("who", "somebody")]))
     }
 
+    /// Data were lost so lately that a grant among them may still be trusted.
+    var hasLostLately: Bool { simulation.now - lostAt <= simulation.policy.timing.ttl.wholeNanoseconds }
+
     private func dataLost(all: Bool) {
+        lostAt = simulation.now
         for group in lastAdmission.indices { lastAdmission[group] = nil }
         for feed in isExcused.indices {
             isExcused[feed] = true

@@ -53,6 +53,10 @@ package enum Fault: Sendable, Equatable {
     package enum Trap: CaseIterable, Sendable, Equatable {
         /// The process dies while its websocket is being opened.
         case dieInDial
+        /// The process dies behind the send of the next begin.
+        case dieInBegin
+        /// The process dies soon after a grant, before it connects.
+        case dieInHeld
         /// The process stops right behind the send of an acquire, for longer than the grant is good.
         case pauseAfterAcquire
         /// The connection breaks behind the next acquire, begin, disconnect or resume, before its reply.

@@ -43,6 +43,8 @@ final class SimulatedExchange {
     private(set) var packets: ContiguousArray<Packet> = [Packet(feed: -1, stream: 0, socket: 0, index: 0)]
     /// How often placement has moved each feed.
     var moves: [Int]
+    /// When placement last moved a feed.
+    var lastMove = Int64.min / 2
     /// Placement moved a feed after the healing: a holder may change without a fault.
     var hasMoved = false
 

@@ -23,9 +23,10 @@ extension SimulatedWorker {
             }
         }
         guard spring(.pauseAfterRenew) else { return }
-        let pause = random.milliseconds(1500, 4000)
+        let pause = random.milliseconds(1500, 3400)
         self.pause(for: pause)
-        simulation.after(pause + 20 * Span.millisecond) { [unowned self] in
+        // The reply has come in by then; what is sent behind it comes too late.
+        simulation.after(pause - Span.millisecond) { [unowned self] in
             if isAlive { block(up: true, down: true, for: random.milliseconds(7000, 10_000), isNoticed: false) }
         }
     }
@@ -49,7 +50,7 @@ extension SimulatedWorker {
 
     func heard(_ event: RenewalKeeper.Event) {
         switch event {
-        case .confirmed(let feed, let token, let sentAt, _): post(feed, .renewed(token, sentAt: sentAt))
+        case .confirmed(let feed, let token, let sentAt, _): post(feed, .renewed(token, sentAt: sentAt, server: server))
         case .refused(let feed, let token): post(feed, .renewRefused(token))
         case .missing(let feed, let token): post(feed, .renewFoundNothing(token))
         case .expired(let feed, _): post(feed, .timer)
@@ -71,6 +72,9 @@ extension SimulatedWorker {
         perform(keeper.hold(simulation.feeds[feed].keys, token: token, sentAt: sentAt, now: local))
         perform(placement.took(simulation.feeds[feed].name, now: local))
         isHeld[feed] = true
+        if spring(.dieInHeld) {
+            run(after: random.milliseconds(1, 150)) { [unowned self] in kill(restartAfter: random.milliseconds(100, 9000), .process) }
+        }
     }
 
     func letGo(_ feed: Int) {
@@ -86,7 +90,8 @@ extension SimulatedWorker {
             observeTurn += 1
             var due: [Int] = []
             for index in ranks.indices where !isHeld[index] {
-                if let rank = ranks[index], rank == 1 || (rank == 2 && observeTurn % 2 == 0) { due.append(index) }
+                guard let rank = ranks[index], rank <= PlacementMachine.Place.full else { continue }
+                if rank == 1 || observeTurn % 2 == 0 { due.append(index) }
             }
             observe(due)
             observeTick()
@@ -97,12 +102,18 @@ extension SimulatedWorker {
         guard !indices.isEmpty, let control, let server else { return }
         let number = controlNumber
         let sentAt = local
-        if spring(.slowPoll) { delayPoll(indices) }
+        // Who holds leases gives the connection up when a renewal is as late as this poll.
+        if !isHeld.contains(true), spring(.slowPoll) { delayPoll(indices) }
         control.call(.observe(indices), timeout: 2 * Span.second) { [unowned self] result in
             guard case .success(.observed(let records)) = result, number == controlNumber else { return }
             let connection = simulation.mutation == .observationSurvives ? 0 : number
             for (index, record) in zip(indices, records) {
                 if let record { saw(index, record.epoch) }
+                var record = record
+                if simulation.mutation == .renewalsIgnored {
+                    record?.renewals = 0
+                    record?.renewedAt = 0
+                }
                 let feed = feeds[index]
                 guard feed.machine.phase == .watch else { continue }
                 hop { [simulation] in
@@ -114,7 +125,7 @@ extension SimulatedWorker {
     }
 
     private func delayPoll(_ indices: [Int]) {
-        let delay = random.milliseconds(900, 1900)
+        let delay = random.milliseconds(1200, 1900)
         network.upBlockedUntil = max(network.upBlockedUntil, simulation.now + delay)
         simulation.after(delay + 20 * Span.millisecond) { [unowned self] in
             for other in simulation.workers where other !== self && other.isAlive && indices.contains(where: { other.isHeld[$0] }) {
@@ -143,9 +154,9 @@ extension SimulatedWorker {
     func acquire(_ feed: Int, _ acquisition: FeedMachine.Acquisition, connection: Int) {
         let facts = simulation.feeds[feed]
         let shell = feeds[feed]
-        guard let control, let server, connection == controlNumber || simulation.mutation == .observationSurvives,
-            placement.reserve(facts.name)
+        guard let control, let server, connection == controlNumber || simulation.mutation == .observationSurvives
         else { return shell.handle(.acquireFailed) }
+        guard placement.reserve(facts.name) else { return shell.handle(.claimNotMade) }
         // S12.
         if placement.load > placement.cap {
             simulation.fail("S12", "\(name) claims \(facts.name): load \(placement.load), cap \(placement.cap)")

@@ -67,6 +67,7 @@ extension SimulatedWorker {
                 guard let index = simulation.feedIndex[name] else { continue }
                 simulation.reach(.movedByPlacement)
                 simulation.exchange.moves[index] += 1
+                simulation.exchange.lastMove = simulation.now
                 if !simulation.isFaulty { simulation.exchange.hasMoved = true }
                 let feed = feeds[index]
                 hop { feed.stop(reason: "rebalance", preferred: target) }

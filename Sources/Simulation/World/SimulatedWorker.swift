@@ -32,8 +32,11 @@ final class SimulatedWorker {
     private var clockBase: Int64
     private let clockMillionths: Int64
     private var pausedUntil: Int64 = 0
+    private var wentOnAt: Int64 = .min / 2
     private var backlog: [() -> Void] = []
     private var isFrozen = false
+    /// Since when the local clock stands still with the machine.
+    private var stopsClockSince: Int64?
     /// Guarantee 1 does not speak of this worker until then.
     private var beyondAssumptionsUntil: Int64 = 0
     /// When the exchange can be reached again.
@@ -171,22 +174,34 @@ final class SimulatedWorker {
     func freeze(for duration: Int64, clockStops: Bool) {
         guard isAlive, !isPaused else { return }
         isFrozen = true
+        stopsClockSince = clockStops ? simulation.now : nil
         // With a clock that stood still it trusts old leases, and outages may extend them, until Redis tells it better.
         beyondAssumptionsUntil = clockStops ? .max : max(beyondAssumptionsUntil, simulation.now + duration + 300 * Span.millisecond)
         let life = life
         // The clock and the timers of the kernel come before those of the process.
         simulation.after(duration) { [unowned self] in
             guard self.life == life else { return }
-            isFrozen = false
-            if clockStops { clockBase -= duration } else if let deadman, deadman <= local { killByDeadman() }
+            thaw()
         }
         pause(for: duration)
+    }
+
+    private func thaw() {
+        guard isFrozen else { return }
+        isFrozen = false
+        if let since = stopsClockSince {
+            clockBase -= simulation.now - since
+            stopsClockSince = nil
+        } else if let deadman, deadman <= local {
+            killByDeadman()
+        }
     }
 
     private func goOn() {
         guard pausedUntil > 0 else { return }
         simulation.log("\(name) goes on")
         pausedUntil = 0
+        wentOnAt = simulation.now
         let life = life
         let due = backlog
         backlog = []
@@ -211,7 +226,10 @@ final class SimulatedWorker {
         data?.processDied()
         control = nil
         data = nil
-        for feed in feeds { feed.processDied(leavesSocketOpen: death == .power) }
+        for feed in feeds {
+            simulation.redis.left(feed.facts.index, by: dead, in: feed.machine.phase)
+            feed.processDied(leavesSocketOpen: death == .power)
+        }
         if death == .process { host.reaped(dead) }
         simulation.after(delay) { [unowned self] in if !isAlive { start() } }
     }
@@ -239,6 +257,7 @@ final class SimulatedWorker {
         network = SimulatedNetwork()
         exchangeReachableFrom = 0
         traps = []
+        thaw()
         if isPaused { goOn() }
         if isAlive, isDraining {
             // The process that is ending ends now.
@@ -283,7 +302,8 @@ final class SimulatedWorker {
             guard self.life == life, deadman == time, !isFrozen else { return }
             // The clock was put back.
             guard local >= time else { return setDeadman(time) }
-            if !isPaused, simulation.mutation == nil {
+            // Whoever is stopped for a part of K may not have the time to close.
+            if !isPaused, simulation.now - wentOnAt > simulation.policy.timing.closeSlack.wholeNanoseconds, simulation.mutation == nil {
                 simulation.fail("r7", "the dead-man kills \(name), which was running")
             }
             killByDeadman()

@@ -118,16 +118,22 @@ package final class Simulation {
         let end = now + recovery
         // A process that was stopped or blocked just before may still look as if it were producing: its lease is not over yet.
         run(until: now + 15 * Span.second)
-        while violation == nil, now < end, !isRecovered { run(until: min(end, now + Span.second)) }
+        recover(by: end)
         checkLive("L1")
         let epochs = feeds.map { live($0.index)?.token?.epoch }
         run(until: now + 15 * Span.second)
+        recover(by: now)
         checkLive("L1")
         if violation == nil, feeds.map({ live($0.index)?.token?.epoch }) != epochs, !exchange.hasMoved {
             fail("L3", "a holder changed without a fault: epochs \(epochs)")
         }
         for feed in feeds.indices { redis.histories[feed].checkDrained(self, feed) }
         stop()
+    }
+
+    /// Runs until every feed is live, at the longest to `end`, or for as long from the last move for balance on: such a move is a disconnect.
+    private func recover(by end: Int64) {
+        while violation == nil, !isRecovered, now < max(end, exchange.lastMove + recovery) { run(until: now + Span.second) }
     }
 
     /// Undoes what refers to each other in a circle.

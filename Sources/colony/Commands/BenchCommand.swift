@@ -79,13 +79,7 @@ struct BenchCommand: AsyncParsableCommand {
             }
             let results = try await untilSignal { [bench] in try await bench.run() }
             guard let results else { return }
-            if let output {
-                guard let file = fopen(output, "w") else {
-                    throw ClusterError(.configuration, "\(output) cannot be written (\(String(cString: strerror(errno))))")
-                }
-                defer { fclose(file) }
-                fputs(try results.json() + "\n", file)
-            }
+            if let output { try TextFile.write(try results.json() + "\n", to: output) }
             Console.print(json ? try results.json() : results.text)
         }
 

@@ -12,6 +12,7 @@ struct ExchangeFollowCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var options: FollowOptions
 
     @Argument(help: "Exchange id.")
     var exchange: String
@@ -21,15 +22,6 @@ struct ExchangeFollowCommand: AsyncParsableCommand {
 
     @Argument(help: "Symbols.")
     var symbols: [String] = []
-
-    @Flag(name: .long, help: "JSON lines.")
-    var json = false
-
-    @Option(name: .customLong("for"), help: "End after this time.")
-    var duration: String?
-
-    @Option(name: .long, help: "End after so many packets.")
-    var count: Int?
 
     func run() async throws {
         let configuration = try common.load().configuration
@@ -41,24 +33,10 @@ struct ExchangeFollowCommand: AsyncParsableCommand {
             direct.dialect.profile.url = branch.url
         }
         let client = DirectClient(direct, topics: topics, logger: try common.bootstrapLogging())
-        let limit = try duration.map { try DurationText.parse($0, option: "--for") }
-        let (json, count) = (json, count)
-        _ = try await untilSignal {
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask {
-                    var left = count ?? Int.max
-                    for await event in client {
-                        Console.print(json ? try Self.json(event) : Self.line(event))
-                        if case .packet = event { left -= 1 }
-                        if left <= 0 { return }
-                    }
-                }
-                if let limit { tasks.addTask { try await Task.sleep(for: limit) } }
-                do { try await tasks.next() } catch is CancellationError {}
-                tasks.cancelAll()
-                do { try await tasks.waitForAll() } catch is CancellationError {}
-            }
-        }
+        try await options.follow(
+            client,
+            isPacket: { if case .packet = $0 { true } else { false } },
+            line: { event, json in json ? try Self.json(event) : Self.line(event) })
     }
 
     private func direct(_ configuration: ColonyConfiguration) throws -> DirectConfiguration {

@@ -127,7 +127,7 @@ struct SimulateCommand: AsyncParsableCommand {
 
     private func tabulate() async throws {
         let table = MutationTable(campaign: campaign)
-        let rows = try await untilSignal { await table.run { Console.error(SimulationReport.line($0)) } }
+        let rows = try await untilSignal { await table.run { Console.error($0.line) } }
         guard let rows else { return }
         Console.print(SimulationReport.text(rows, campaign))
         guard rows.allSatisfy(\.isExpected) else { throw ExitCode(1) }

@@ -14,6 +14,7 @@ struct TailCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var common: CommonOptions
+    @OptionGroup var options: FollowOptions
 
     @Argument(help: "Exchange id.")
     var exchange: String
@@ -24,17 +25,8 @@ struct TailCommand: AsyncParsableCommand {
     @Argument(help: "Symbols; all symbols of the channel otherwise.")
     var symbols: [String] = []
 
-    @Flag(name: .long, help: "JSON lines.")
-    var json = false
-
     @Option(name: .long, help: "Begin so far back, e.g. 5m; otherwise now.")
     var since: String?
-
-    @Option(name: .customLong("for"), help: "End after this time.")
-    var duration: String?
-
-    @Option(name: .long, help: "End after so many packets.")
-    var count: Int?
 
     func run() async throws {
         let configuration = try common.load().configuration
@@ -42,31 +34,16 @@ struct TailCommand: AsyncParsableCommand {
         defer { client.close() }
         let subscriptions = try await subscriptions(client)
         let start: StartPoint = try since.map { .age(try DurationText.parse($0, option: "--since")) } ?? .now
-        let limit = try duration.map { try DurationText.parse($0, option: "--for") }
         let logger = try common.bootstrapLogging()
         let consumer = try ColonyConsumer(
             .init(
                 server: .init(configuration.redis.endpoint), namespace: configuration.namespace, subscriptions: subscriptions, start: start
             ),
             logger: logger)
-        let json = json
-        let count = count
-        _ = try await untilSignal {
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask {
-                    var left = count ?? Int.max
-                    for try await event in consumer {
-                        Console.print(json ? event.jsonLine : event.line())
-                        if case .packet = event { left -= 1 }
-                        if left <= 0 { return }
-                    }
-                }
-                if let limit { tasks.addTask { try await Task.sleep(for: limit) } }
-                do { try await tasks.next() } catch is CancellationError {}
-                tasks.cancelAll()
-                do { try await tasks.waitForAll() } catch is CancellationError {}
-            }
-        }
+        try await options.follow(
+            consumer,
+            isPacket: { if case .packet = $0 { true } else { false } },
+            line: { event, json in json ? event.jsonLine : event.line() })
     }
 
     /// One for each feed that carries some of it.

@@ -22,15 +22,9 @@ enum SimulationReport {
         return lines.joined(separator: "\n")
     }
 
-    static func line(_ row: MutationTable.Row) -> String {
-        let name = pad("\(row.mutation.rawValue): \(row.mutation.explanation)", 56)
-        guard let caught = row.caught else { return "\(name) NOT CAUGHT in \(row.runs) runs" }
-        return "\(name) seed \(caught.seed): \(caught.violation)\(row.isExpected ? "" : "  (UNEXPECTED)")"
-    }
-
     static func text(_ rows: [MutationTable.Row], _ campaign: Campaign) -> String {
         let caught = rows.count { $0.isExpected }
-        return (rows.map(line) + ["\(caught) of \(rows.count) caught within \(campaign.seeds.count) seeds"]).joined(separator: "\n")
+        return (rows.map(\.line) + ["\(caught) of \(rows.count) caught within \(campaign.seeds.count) seeds"]).joined(separator: "\n")
     }
 
     private static func pad(_ text: String, _ width: Int) -> String {

@@ -78,19 +78,23 @@ func withLightCluster(
     }
 }
 
-/// Runs `body` beside one worker process on a private Redis, for which `settings` (lines of YAML) say where the exchange is.
-func withSingleWorker(
-    exchange: String, topics: [String], settings: [String], _ body: (ChildProcess, ClusterClient) async throws -> Void
-) async throws {
+/// What the configuration of a worker says of one exchange: lines of YAML.
+struct ExchangeSection: Sendable {
+    var exchange: String
+    var settings: [String]
+}
+
+/// Runs `body` beside one worker process on a private Redis, for which `sections` say where the exchanges are and what is wanted of them.
+func withSingleWorker(_ sections: [ExchangeSection], _ body: (ChildProcess, ClusterClient) async throws -> Void) async throws {
     try await withRedis { redis in
         let directory = try OrphanGuard.shared.makeDirectory("single")
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let file = "\(directory)/colony.yaml"
         var lines = [
             "redis:", "  url: \"unix:\(redis.socketPath)\"", "worker:", "  name: single", "  state_directory: \"\(directory)/state\"",
-            "placement:", "  settle: 0s", "exchange:", "  connect_delay: 0s", "exchanges:", "  \(exchange):",
+            "placement:", "  settle: 0s", "exchanges:",
         ]
-        lines += settings.map { "    \($0)" } + ["    topics:"] + topics.map { "      - \"\($0)\"" }
+        for section in sections { lines += ["  \(section.exchange):"] + section.settings.map { "    \($0)" } }
         try (lines.joined(separator: "\n") + "\n").write(toFile: file, atomically: true, encoding: .utf8)
         let worker = try await ColonyProgram.spawn(["worker", "--single", "--config", file])
         defer { worker.signal(SIGKILL) }

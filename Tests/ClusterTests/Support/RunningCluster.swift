@@ -3,6 +3,7 @@ import Coordination
 import Foundation
 import Glibc
 import History
+import NIOCore
 import RedisClient
 import TestSupport
 
@@ -104,20 +105,9 @@ func withUp<Result: Sendable>(
 private func endCluster(_ process: ChildProcess) async throws -> (exit: ChildProcess.Exit, survivors: [ProcessIdentity]) {
     let family = ProcessIdentity.descendants(of: process.pid)
     process.signal(SIGINT)
-    let exit = try await withThrowingTaskGroup(of: ChildProcess.Exit?.self) { group in
-        group.addTask { try await process.waitForExit() }
-        group.addTask {
-            do { try await Task.sleep(for: .seconds(60)) } catch { return nil }
-            process.signal(SIGKILL)
-            return nil
-        }
-        while let next = try await group.next() {
-            guard let next else { continue }
-            group.cancelAll()
-            return next
-        }
-        throw TestFailure("colony up did not end")
-    }
+    let kill = Loops.next().scheduleTask(in: .seconds(60)) { _ = process.signal(SIGKILL) }
+    defer { kill.cancel() }
+    let exit = try await process.waitForExit()
     let survivors = family.filter(\.isRunning)
     for survivor in survivors { survivor.signal(SIGKILL) }
     return (exit, survivors)

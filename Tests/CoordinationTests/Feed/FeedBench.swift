@@ -22,11 +22,11 @@ struct FeedBench {
 
     static func record(
         _ state: LeaseObservation.State, holder: Incarnation? = nil, epoch: Int = 4, renewals: Int = 0, ttl: Int64 = 6000,
-        server: String = ""
+        server: String = "", renewedAt: Int64 = 0
     ) -> LeaseObservation {
         LeaseObservation(
             state: state, holder: holder, epoch: epoch, renewals: renewals, ttlMilliseconds: ttl, phase: .waiting, preferred: nil,
-            lastMilliseconds: 0, server: server)
+            lastMilliseconds: 0, server: server, renewedAt: renewedAt)
     }
 
     static func granted(_ epoch: Int = 5, wait: Int64 = 0) -> AcquireReply {

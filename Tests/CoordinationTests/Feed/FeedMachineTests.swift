@@ -35,21 +35,46 @@ import Testing
         #expect(bench.lastAcquisition?.delay == .seconds(2))
     }
 
+    @Test func `a claim for which there is no room yet is made as soon as there is, without another T`() {
+        var bench = FeedStage.watching.reached()
+        let record = Bench.record(.held, holder: Bench.other, epoch: 4, renewals: 7)
+        bench.expect(.observed(record, connection: 3), at: 100, "", .watch)
+        bench.expect(.observed(record, connection: 3), at: 6100, "acquire seen 4.7 on 3", .claim)
+        bench.expect(.claimNotMade, at: 6100, "", .watch)
+        bench.expect(.observed(record, connection: 3), at: 6600, "acquire seen 4.7 on 3", .claim)
+        bench.expect(.claimNotMade, at: 6600, "", .watch)
+        let renewed = Bench.record(.held, holder: Bench.other, epoch: 4, renewals: 8)
+        bench.expect(.observed(renewed, connection: 3), at: 7100, "", .watch)
+        bench.expect(.observed(renewed, connection: 3), at: 13_099, "", .watch)
+    }
+
+    @Test func `a claim for which there is no room is dropped with the interest in the feed`() {
+        var bench = FeedStage.claiming.reached()
+        bench.expect(.placed(rank: nil, alternate: nil), at: 100, "", .claim)
+        bench.expect(.claimNotMade, at: 110, "", .idle)
+        bench = FeedStage.claiming.reached()
+        bench.expect(.placed(rank: PlacementMachine.Place.full, alternate: nil), at: 100, "", .claim)
+        bench.expect(.claimNotMade, at: 110, "", .watch)
+    }
+
     struct Change: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var epoch = 4
         var renewals = 7
+        var renewedAt: Int64 = 0
         var connection = 3
     }
 
     @Test(arguments: [
-        Change(testDescription: "a renewal", renewals: 8), Change(testDescription: "another epoch", epoch: 5),
+        Change(testDescription: "a renewal", renewals: 8), Change(testDescription: "the same numbers in an emptied data set", renewedAt: 9),
+        Change(testDescription: "another epoch", epoch: 5),
         Change(testDescription: "another connection", connection: 4),
     ])
     func `whatever changes the pair or the connection starts the observation anew`(change: Change) {
         var bench = FeedStage.watching.reached()
         bench.expect(.observed(Bench.record(.held, holder: Bench.other, renewals: 7), connection: 3), at: 100, "", .watch)
-        let changed = Bench.record(.held, holder: Bench.other, epoch: change.epoch, renewals: change.renewals)
+        let changed = Bench.record(
+            .held, holder: Bench.other, epoch: change.epoch, renewals: change.renewals, renewedAt: change.renewedAt)
         bench.expect(.observed(changed, connection: change.connection), at: 6100, "", .watch)
         bench.expect(.observed(changed, connection: change.connection), at: 12_099, "", .watch)
         bench.expect(
@@ -96,9 +121,9 @@ import Testing
         bench.expect(.observed(Bench.record(.free), connection: 1), at: 111, "acquire free 4 on 1", .claim)
     }
 
-    @Test func `who has no rank of the first two does not watch`() {
+    @Test func `who is neither one of the first two nor at its cap does not watch`() {
         var bench = FeedStage.idle.reached()
-        bench.expect(.placed(rank: 3, alternate: nil), at: 0, "", .idle)
+        bench.expect(.placed(rank: 4, alternate: nil), at: 0, "", .idle)
         bench.expect(.placed(rank: 2, alternate: nil), at: 1, "observe", .watch)
         bench.expect(.placed(rank: nil, alternate: nil), at: 2, "", .idle)
         bench.expect(.observed(Bench.record(.free), connection: 1), at: 3, "", .idle)
@@ -259,6 +284,13 @@ import Testing
         bench.expect(reply: .gate(.go), at: 100, "dial", .dial)
         let wait = fail(&bench)
         #expect(wait == "2000")
+    }
+
+    @Test func `a connect delay of zero backs off from the sixth attempt on, too`() {
+        var bench = FeedStage.dialing.reached { $0.connectDelay = .zero...(.zero) }
+        var waits: [String] = []
+        for _ in 1...14 { waits.append(fail(&bench)) }
+        #expect(waits == ["0", "0", "0", "0", "0", "1000", "2000", "4000", "8000", "16000", "32000", "60000", "60000", "60000"])
     }
 
     @Test func `an open websocket without data does not reset the attempts`() {

@@ -42,6 +42,37 @@ import Testing
         bench.expect(.observed(record, connection: 3, server: Self.fresh), at: 7000, "acquire dead b 4 on 3", .claim)
     }
 
+    @Test func `a fresh record is not the one that was watched before the data set was emptied`() {
+        var bench = FeedStage.watching.reached()
+        bench.expect(.observed(Bench.record(.unknown, epoch: 0, renewedAt: 100), connection: 3), at: 1000, "", .watch)
+        bench.expect(.observed(Bench.record(.unknown, epoch: 0, renewedAt: 9000), connection: 3), at: 9100, "", .watch)
+        bench.expect(.observed(Bench.record(.unknown, epoch: 0, renewedAt: 9000), connection: 3), at: 15_099, "", .watch)
+        bench.expect(
+            .observed(Bench.record(.unknown, epoch: 0, renewedAt: 9000), connection: 3), at: 15_100, "acquire seen 0.0 on 3", .claim)
+    }
+
+    @Test
+    func `a lease regained from a server met lately reports the end at once, and connects only when no lost grant is trusted any more`() {
+        var bench = FeedStage.fenced.reached()
+        let met = FeedMachine.Server(runID: "run2", since: at(4590))
+        bench.expect(
+            .renewed(Bench.token(6), sentAt: at(4600), server: met), at: 4610, "regained, disconnect 6 hard", .ending)
+        bench.expect(reply: .disconnect(.ended(pending: .due, milliseconds: 100)), at: 4700, "", .held)
+        bench.expect(.timer, at: 4800, "", .held)
+        bench.expect(.renewed(Bench.token(6), sentAt: at(8000), server: met), at: 8001, "", .held)
+        #expect(bench.machine.wakeAt == at(10_590))
+        bench.expect(.timer, at: 10_590, "gate 6", .held)
+    }
+
+    @Test func `a lease regained from the server it was lost to for a while connects as soon as it may`() {
+        var bench = FeedStage.fenced.reached()
+        bench.expect(
+            .renewed(Bench.token(6), sentAt: at(4600), server: FeedMachine.Server(runID: "run1", since: at(-60_000))), at: 4610,
+            "regained, disconnect 6 hard", .ending)
+        bench.expect(reply: .disconnect(.ended(pending: .due, milliseconds: 100)), at: 4700, "", .held)
+        bench.expect(.timer, at: 4800, "gate 6", .held)
+    }
+
     @Test func `ENDED closes a live websocket and fetches the stored answer`() {
         var bench = FeedStage.live.reached()
         bench.expect(.publishEnded, at: 100, "pause, close, disconnect 6 hard", .ending)

@@ -12,7 +12,7 @@ struct LeaseFunctionTests {
             #expect(
                 try await lab.record() == [
                     "state": "unknown", "epoch": "0", "renewals": "0", "phase": "waiting", "pending": "none", "next_sequence": "0",
-                    "last_ms": "0", "server": "run-1",
+                    "last_ms": "0", "server": "run-1", "renewed_at": "\(lab.now)",
                 ])
             #expect(try await lab.texts(InitCall(feed: lab.feed, server: "run-2")) == ["0"])
             #expect(try await lab.record()["server"] == "run-1")
@@ -31,7 +31,7 @@ struct LeaseFunctionTests {
         }
     }
 
-    @Test func observeTellsNineFieldsPerRecordAndNothingForAMissingOne() async throws {
+    @Test func observeTellsTenFieldsPerRecordAndNothingForAMissingOne() async throws {
         try await withLab { lab in
             let other = FunctionLab.keys.feed(FeedName("binance/2"), group: "binance")
             let token = try await lab.held(by: lab.a)
@@ -39,14 +39,14 @@ struct LeaseFunctionTests {
             let rows = try await lab.connection.send(call.arguments(library: lab.library)).array ?? []
             #expect(
                 rows.map { $0.array?.map { $0.string ?? "?" } } == [
-                    ["held", lab.a.text, "\(token.epoch)", "0", "6000", "waiting", "", "\(lab.now)", lab.server], [],
+                    ["held", lab.a.text, "\(token.epoch)", "0", "6000", "waiting", "", "\(lab.now)", lab.server, "\(lab.now)"], [],
                 ])
             let seen = try await lab.call(call)
             #expect(
                 seen == [
                     LeaseObservation(
                         state: .held, holder: lab.a, epoch: 1, renewals: 0, ttlMilliseconds: 6000, phase: .waiting, preferred: nil,
-                        lastMilliseconds: lab.now, server: lab.server), nil,
+                        lastMilliseconds: lab.now, server: lab.server, renewedAt: lab.now), nil,
                 ])
         }
     }
@@ -58,8 +58,19 @@ struct LeaseFunctionTests {
                 try await lab.call(ObserveCall(feeds: [lab.feed])) == [
                     LeaseObservation(
                         state: .unknown, holder: nil, epoch: 0, renewals: 0, ttlMilliseconds: 0, phase: .waiting, preferred: nil,
-                        lastMilliseconds: 0, server: lab.server)
+                        lastMilliseconds: 0, server: lab.server, renewedAt: lab.now)
                 ])
+        }
+    }
+
+    @Test func aFreshRecordDiffersFromTheOneBeforeTheDataSetWasEmptied() async throws {
+        try await withLab { lab in
+            try await lab.initialize()
+            let before = try await lab.call(ObserveCall(feeds: [lab.feed]))
+            try await lab.send("DEL", .string(lab.feed.lease))
+            try await lab.advance(1)
+            try await lab.initialize()
+            #expect(try await lab.call(ObserveCall(feeds: [lab.feed])) != before)
         }
     }
 

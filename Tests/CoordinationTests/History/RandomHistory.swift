@@ -177,6 +177,8 @@ final class RandomHistory {
         saved = nil
         replies["record deleted", default: 0] += 1
         try await observe()
+        // Whoever holds the feed may renew before it publishes: its renewal finds nothing.
+        if let holder = workers.indices.first(where: { workers[$0].state == .live }), random.chance(40) { try await renew(holder) }
     }
 
     private func deleteStream(_ stream: Int) async throws {
@@ -285,12 +287,7 @@ final class RandomHistory {
         let token = workers[index].token
         switch random.number(0...99) {
         case 0..<70: try await publish(index)
-        case 70..<79:
-            if let reply = try await perform(RenewCall(leases: [.init(feed: feed, token: token)]), token: token),
-                reply.results != [.renewed]
-            {
-                try await doubt(index)
-            }
+        case 70..<79: try await renew(index)
         case 79..<83: try await lose(index)
         case 83..<95: try await disconnect(index, hard: random.chance(50))
         case 95..<97:
@@ -298,6 +295,12 @@ final class RandomHistory {
             if workers[index].state == .live { try await release(index, .clean(token)) }
         default: try await resume(index, renumber: false)
         }
+    }
+
+    private func renew(_ index: Int) async throws {
+        let token = workers[index].token
+        let reply = try await perform(RenewCall(leases: [.init(feed: feed, token: token)]), token: token)
+        if let reply, reply.results != [.renewed] { try await doubt(index) }
     }
 
     private func flush(_ index: Int) async throws {

@@ -41,7 +41,7 @@ struct RandomHistoryTests {
             "gate 0 FENCED", "retry 1 due", "begin 1", "begin 0 NOTCONNECTING", "begin 0 FENCED", "publish 1", "publish 0 GAP",
             "publish 0 ORDER", "publish 0 ENDED", "publish 0 FENCED", "publish BADID", "lost 1", "disconnect 1 due",
             "disconnect 1 cooling", "disconnect 0 REFUSED", "disconnect 0 GAP", "release 1", "release 0 NOTHELD", "release 0 OTHER",
-            "resume 1 SAME", "resume 1 NEW", "resume 0 FENCED", "put back", "record deleted", "stream deleted",
+            "resume 1 SAME", "resume 1 NEW", "resume 0 FENCED", "renew -1", "put back", "record deleted", "stream deleted",
             "foreign entry",
         ] {
             #expect(replies[kind] ?? 0 > 0, "no history reached '\(kind)' (seed \(Self.seed))")

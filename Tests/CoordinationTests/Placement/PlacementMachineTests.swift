@@ -94,6 +94,16 @@ extension [PlacementMachine.Action] {
         #expect(machine.woken(now: at(3000)) { _ in true }.contains(.readMembers))
     }
 
+    @Test func `a wake-up that comes a little early is asked for again`() {
+        var machine = PlacementMachine(name: "a", settings: PlacementSettings())
+        _ = machine.beatReplied(membersVersion: 1, catalogueVersion: 1, now: at(0))
+        _ = machine.catalogueRead(catalogue(3), version: 1, now: at(0))
+        #expect(machine.membersRead([member("a")], version: 1, now: at(0)).wake == at(3000))
+        let early = LocalTime(nanoseconds: at(3000).nanoseconds - 1)
+        #expect(machine.woken(now: early) { _ in true }.wake == at(3000))
+        #expect(machine.woken(now: at(3000)) { _ in true }.places.count == 3)
+    }
+
     @Test func `a joining member counts after the settle time, this one too`() {
         var machine = PlacementMachine(name: "a", settings: PlacementSettings())
         _ = machine.beatReplied(membersVersion: 1, catalogueVersion: 1, now: at(0))
@@ -135,7 +145,7 @@ extension [PlacementMachine.Action] {
         #expect(draining.places.count == 30)
     }
 
-    @Test func `at its own cap a worker watches nothing, and claims no more than fits`() {
+    @Test func `at its own cap a worker watches what it would have the best places for, and claims no more than fits`() {
         var (machine, actions) = machine([member("a"), member("b"), member("c")], feeds: 30)
         let watched = actions.places.keys.sorted()
         #expect(watched.count > 11)
@@ -151,11 +161,13 @@ extension [PlacementMachine.Action] {
         #expect(fits)
         var places: [FeedName: PlacementMachine.Place?] = [:]
         for feed in claimed.dropFirst() + [watched[11]] { places.merge(machine.took(feed, now: at(3200)).places) { $1 } }
-        let ignored = places.filter { $0.value == nil }
-        #expect(ignored.count == watched.count - 11)
-        // One feed less, and it watches again.
+        let full = places.filter { $0.value?.rank == PlacementMachine.Place.full }
+        #expect(full.count == watched.count - 11)
+        let claims = full.keys.contains { machine.reserve($0) }
+        #expect(!claims)
+        // One feed less, and it watches to claim again.
         let freed = machine.gaveUp(claimed[1], now: at(3300)).places
-        #expect(freed.values.count { $0 != nil } >= ignored.count)
+        #expect(freed.values.count { $0.map { $0.rank <= 2 } ?? false } >= full.count)
     }
 
     @Test func `the alternate is the best member of another host`() {

@@ -62,17 +62,21 @@ import Testing
         let (name, fields, topic) = Self.definitions[index]
         var received = 0
         var ends: [String] = []
+        var state: SubscriptionState?
         try await follow(fields, [topic]) { event in
             switch event {
             case .packet(let packet):
                 // Sent unasked, it names nothing.
                 if packet.topic == topic || topic.symbol == Topic.allSymbols { received += 1 }
             case .disconnected(let reason, _), .attemptFailed(let reason, _): ends.append(reason)
-            case .connected, .reconnected, .subscription, .notice, .malformed: break
+            case .subscription(_, let new): state = new
+            case .connected, .reconnected, .notice, .malformed: break
             }
             return received == 400 || !ends.isEmpty
         }
         #expect(received == 400, "\(name)")
+        // Also where packets name no stream.
+        #expect(state == .receiving, "\(name)")
         #expect(ends == [], "\(name)")
     }
 

@@ -134,6 +134,29 @@ struct PublishMachineTests {
         #expect(machine.lastMilliseconds >= 9000)
     }
 
+    @Test("What is answered to older calls while the record is being restored does not change where the new numbers begin")
+    func numbersFromWhatResumeWasTold() throws {
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine()
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        for number in 1...3 { Self.append("p\(number)", &machine, &table) }
+        guard case .publish? = machine.nextSend(now: 1) else { throw Unexpected("nothing sent") }
+        let sentUnder = machine.generation
+        machine.hold()
+        let told = machine.firstUnstored
+        // It was stored in the data set that is lost now.
+        #expect(machine.replied(.next(4), generation: sentUnder, now: 2) == .progress)
+        #expect(told == 1)
+        #expect(machine.firstUnstored == told)
+        Self.append("p4", &machine, &table)
+        #expect(machine.nextSend(now: 3) == nil)
+        machine.renumber(Self.token(7), from: machine.firstUnstored, lastMilliseconds: 9000, now: 3, table: &table)
+        var stored = StoredFeed(epoch: 7, next: 1, packets: [:])
+        drain(&machine, &stored, now: 4)
+        #expect(stored.packets == [1: "p1", 2: "p2", 3: "p3", 4: "p4"])
+    }
+
     @Test("What a refused batch had already stored, its reply lost, is not numbered again")
     func keepsWhatIsStored() throws {
         var table = StreamTable(keys: Self.keys) { _ in 100 }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import TestSupport
 import Testing
 
 @testable import WebSocketClient
@@ -115,6 +116,20 @@ import Testing
         }
         guard case .closed(.reset(let text)) = reset.first else { throw PeerError("not a reset: \(reset)") }
         #expect(text.contains("reset"))
+    }
+
+    @Test("A child process of the tests does not keep a connection open that its peer has closed", .timeLimit(.minutes(1)))
+    func endsBesideChildren() async throws {
+        let heard = try await Self.run { peer in
+            let child = try await ChildProcess.spawn("sleep", ["1000"])
+            try await peer.write(Frame.text("a child is there"))
+            peer.close()
+            // It lives until the client has heard of the end.
+            _ = try await child.waitForExit()
+        } body: { client in
+            await client.rest()
+        }
+        #expect(heard == [.text("a child is there"), .closed(.endOfStream)])
     }
 
     @Test("A FIN inside a frame delivers nothing of it", .timeLimit(.minutes(1)))

@@ -45,7 +45,7 @@ import Testing
 
     @Test(
         "A server of another hand is understood in every way it answers",
-        .enabled(if: PythonServer.can("import http.server"), "needs python3"), .timeLimit(.minutes(1)))
+        .enabled("needs python3") { try await PythonServer.can("import http.server") }, .timeLimit(.minutes(1)))
     func talksToPython() async throws {
         try await PythonServer.run("http_server.py") { port in
             func get(_ path: String) async throws -> Result<String, WebSocketConnectError> {
@@ -53,10 +53,7 @@ import Testing
                     $0.headers = [("X-Key", "k"), ("Sec-WebSocket-Protocol", "chat")]
                 }
             }
-            let outcome: Result<Void, any Error>
-            do { outcome = .success(try await check(port, get)) } catch { outcome = .failure(error) }
-            _ = try await get("/quit")
-            try outcome.get()
+            try await check(port, get)
         }
     }
 
@@ -100,6 +97,26 @@ import Testing
     func namesNonsense(answer: String) async throws {
         let error = Self.failure(try await Self.scripted(answer))
         #expect(error?.code == .badUpgrade, "\(String(describing: error))")
+    }
+
+    @Test("A call goes through the websocket's proxy, with the proxy's login", .timeLimit(.minutes(1)))
+    func goesThroughTheProxy() async throws {
+        let answer = try await ScriptedPeer.run { peer in
+            let tunnel = try await peer.readHead()
+            #expect(tunnel.hasPrefix("CONNECT api.exchange.test:8080 HTTP/1.1\r\n"))
+            #expect(PeerConnection.header("Proxy-Authorization", in: tunnel) == "Basic dXNlcjpwYXNz")
+            try await peer.write("HTTP/1.1 200 OK\r\n\r\n")
+            let request = try await peer.readHead()
+            #expect(request.hasPrefix("POST /api/v1/bullet-public HTTP/1.1\r\n"))
+            #expect(PeerConnection.header("Proxy-Authorization", in: request) == nil)
+            try await peer.write("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ntoken")
+            await peer.waitForEnd()
+        } body: { port in
+            try await Self.call(.init(method: "POST", url: "http://api.exchange.test:8080/api/v1/bullet-public")) {
+                $0.proxy = .http(host: "127.0.0.1", port: port, login: .init(user: "user", password: "pass"), tls: false)
+            }
+        }
+        #expect(answer == .success("token"))
     }
 
     @Test("A URL of another kind is refused without a socket", .timeLimit(.minutes(1)))

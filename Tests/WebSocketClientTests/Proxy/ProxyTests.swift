@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import WebSocketClient
@@ -66,11 +67,11 @@ import Testing
     @Test("TLS to the server runs inside the tunnel, also inside the proxy's own TLS", .timeLimit(.minutes(1)), arguments: [false, true])
     func tunnelsTLS(proxyTLS: Bool) async throws {
         try await TestTLS.withRoots { roots in
-            try await RelayProxy.run(proxyTLS ? Certificates.localhost : nil) { proxyPort in
+            try await RelayProxy.run(tls: proxyTLS ? TestTLS.serverContext(Certificates.localhost) : nil) { proxy in
                 try await EchoServer.run(Certificates.localhost) { port in
                     var configuration = WebSocketConfiguration(url: "wss://localhost:\(port)/")
                     configuration.roots = roots
-                    configuration.proxy = .http(host: "localhost", port: proxyPort, login: nil, tls: proxyTLS)
+                    configuration.proxy = .http(host: "localhost", port: proxy.port, login: nil, tls: proxyTLS)
                     let client = try await Client.open(configuration)
                     try await client.send("hello")
                     #expect(await client.next() == .text("hello"))

@@ -2,35 +2,34 @@ import ColonyExchanges
 import Coordination
 import Logging
 import NIOCore
-import RedisClient
 import WebSocketClient
 
 /// What goes out on the websocket.
-extension FeedRunner {
+extension ExchangeSession {
     func perform(_ actions: [SubscriptionMachine.Action]) {
         for action in actions {
             switch action {
             case .send(let asked):
-                var request = configuration.dialect.stamped(asked, wallMilliseconds: Double(WallClock.nanoseconds()) / 1_000_000)
+                var request = settings.dialect.stamped(asked, wallMilliseconds: wallMilliseconds)
                 path?.prepare(&request)
                 transmit(request.message)
             case .changed(let topic, let state):
-                note(.subscription, [("topic", .text("\(topic)")), ("state", .text("\(state)"))])
                 logger.info("Subscription", metadata: ["topic": "\(topic)", "state": "\(state)"])
+                owner.session(happened: .subscription(topic, state))
             case .wake(let at):
                 subscriptionWake?.cancel()
                 let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
                 subscriptionWake = eventLoop.scheduleTask(in: .nanoseconds(max(0, (at - .now()).wholeNanoseconds))) {
-                    let runner = loopBound.value
-                    runner.perform(runner.subscriptions.woken(now: .now()))
+                    let session = loopBound.value
+                    session.perform(session.subscriptions.woken(now: .now()))
                 }
             case .staleStream(let topic):
                 logger.warning("Stream fell silent", metadata: ["topic": "\(topic)"])
                 perform(subscriptions.resubscribe([topic], now: .now()))
             case .silentConnection(let streams, let silence):
-                handle(.softError(reason: KeepAlive.silence(streams: streams, silence)))
+                owner.sessionShouldReconnect(reason: KeepAlive.silence(streams: streams, silence))
             case .needsReconnect(let topics):
-                handle(.softError(reason: "a new connection must carry \(topics.count) more topics"))
+                owner.sessionShouldReconnect(reason: "a new connection must carry \(topics.count) more topics")
             }
         }
     }
@@ -48,9 +47,17 @@ extension FeedRunner {
     }
 
     func sendPing(_ now: LocalTime) {
-        let context = PingContext(wallMilliseconds: Double(WallClock.nanoseconds()) / 1_000_000, random: random.next())
-        guard let message = configuration.dialect.ping(configuration.heartbeatStyle, context) else { return }
+        let context = PingContext(wallMilliseconds: wallMilliseconds, random: random.next())
+        guard let message = settings.dialect.ping(settings.heartbeatStyle, context) else { return }
         transmit(message)
-        subscriptions.sentElsewhere(now: now)
+        keptAlive(message, now: now)
     }
+
+    /// A heartbeat or an answer went out: it counts in the exchange's limit of messages.
+    func keptAlive(_ message: OutgoingMessage, now: LocalTime) {
+        subscriptions.sentElsewhere(now: now)
+        owner.session(happened: .keptAlive(message))
+    }
+
+    private var wallMilliseconds: Double { Double(WallClock.nanoseconds()) / 1_000_000 }
 }

@@ -1,27 +1,43 @@
-import NIOCore
-import NIOPosix
-import NIOSSL
-import Testing
+internal import NIOCore
+internal import NIOPosix
+package import NIOSSL
+internal import Synchronization
 
-/// A small HTTP CONNECT proxy that relays bytes, with or without TLS of its own.
-enum RelayProxy {
-    static func run<Value: Sendable>(_ identity: Certificates.Identity?, _ body: (Int) async throws -> Value) async throws -> Value {
-        let context = try identity.map { try TestTLS.serverContext($0) }
+/// A small HTTP CONNECT proxy on 127.0.0.1 that relays bytes and remembers for where.
+package final class RelayProxy: Sendable {
+    package let port: Int
+    fileprivate let log: TargetLog
+
+    private init(port: Int, log: TargetLog) {
+        self.port = port
+        self.log = log
+    }
+
+    /// The targets asked for, `host:port`, in order.
+    package var targets: [String] { log.targets.withLock { $0 } }
+
+    /// Runs `body` beside a proxy; `tls`: one that is spoken to over TLS.
+    package static func run<Value: Sendable>(tls: NIOSSLContext? = nil, _ body: (RelayProxy) async throws -> Value) async throws -> Value {
+        let log = TargetLog()
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { child in
                 child.eventLoop.makeCompletedFuture {
-                    if let context { try child.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context)) }
-                    try child.pipeline.syncOperations.addHandler(RelayHandler())
+                    if let tls { try child.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+                    try child.pipeline.syncOperations.addHandler(RelayHandler(log))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
-        let port = try #require(channel.localAddress?.port)
+        guard let port = channel.localAddress?.port else { throw TestFailure("the relay proxy has no port") }
         let result: Result<Value, any Error>
-        do { result = .success(try await body(port)) } catch { result = .failure(error) }
+        do { result = .success(try await body(RelayProxy(port: port, log: log))) } catch { result = .failure(error) }
         try await channel.close()
         return try result.get()
     }
+}
+
+private final class TargetLog: Sendable {
+    let targets = Mutex<[String]>([])
 }
 
 /// Reads the CONNECT line, connects, and joins both sides.
@@ -33,6 +49,9 @@ private final class RelayHandler: ChannelInboundHandler {
     private var isJoined = false
     private var other: (any Channel)?
     private var waiting: [ByteBuffer] = []
+    private let log: TargetLog
+
+    init(_ log: TargetLog) { self.log = log }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let buffer = unwrapInboundIn(data)
@@ -43,7 +62,9 @@ private final class RelayHandler: ChannelInboundHandler {
         head += String(buffer: buffer)
         guard head.hasSuffix("\r\n\r\n") else { return }
         isJoined = true
-        let target = head.split(separator: " ")[1].split(separator: ":")
+        let name = head.split(separator: " ")[1]
+        log.targets.withLock { $0.append(String(name)) }
+        let target = name.split(separator: ":")
         let client = context.channel
         ClientBootstrap(group: context.eventLoop)
             .channelInitializer { server in
