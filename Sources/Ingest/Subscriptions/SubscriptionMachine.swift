@@ -75,6 +75,8 @@ public struct SubscriptionMachine: Sendable {
                 if refusedBefore[topic] != error.description { actions.append(.changed(topic, .rejected(error.description))) }
             }
         }
+        // Thousands at once, as a rule, and hardly any later.
+        entries.reserveCapacity(wanted.count)
         for topic in entries.keys.sorted() where wanted[topic] == nil {
             if entries[topic]?.phase.isOnConnection == true { open?.leaving.insert(topic) }
             remove(topic)
@@ -154,8 +156,9 @@ public struct SubscriptionMachine: Sendable {
 
     /// Sends what may be sent, says when to be woken, and hands out the actions of the verb.
     mutating func finish(now: LocalTime) -> [Action] {
-        while let connection = open {
-            if connection.outbox.isEmpty, fill() { continue }
+        // Not a copy of the connection: taking a request out of its box would copy the box.
+        while let isEmpty = open?.outbox.isEmpty {
+            if isEmpty, fill() { continue }
             guard let next = open?.outbox.first, pacer.slot(at: now) <= now else { break }
             open?.outbox.removeFirst()
             pacer.note(at: now)
