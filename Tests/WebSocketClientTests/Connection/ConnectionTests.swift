@@ -133,7 +133,7 @@ import Testing
                 return EventLoopFuture.whenAllSucceed(options.map { channel.getOption($0) }, on: client.eventLoop)
             }.get()
             #expect(values == [1, 15, 5, 3])
-            client.close()
+            await client.close()
             _ = await client.rest()
         }
     }
