@@ -67,13 +67,15 @@ struct ExchangeFollowCommand: AsyncParsableCommand {
         }
     }
 
+    private static func milliseconds(_ wait: Duration) -> Int64 { Int64(wait / .milliseconds(1)) }
+
     private static func line(_ event: DirectClient.Event) -> String {
         switch event {
         case .packet(let packet): "\(packet.topic?.description ?? "-") \(packet.text)"
         case .connected(let peer): "CONNECTED to \(peer)"
         case .reconnected(let peer): "RECONNECTED to \(peer)"
-        case .disconnected(let reason, let wait): "DISCONNECTED (\(reason)), again after \(wait)"
-        case .attemptFailed(let reason, let wait): "NOT CONNECTED (\(reason)), again after \(wait)"
+        case .disconnected(let reason, let wait): "DISCONNECTED (\(reason)), again after \(milliseconds(wait)) ms"
+        case .attemptFailed(let reason, let wait): "NOT CONNECTED (\(reason)), again after \(milliseconds(wait)) ms"
         case .subscription(let topic, let state): "SUBSCRIPTION \(topic): \(state)"
         case .notice(let notice): "NOTICE \(notice.kind.rawValue): \(notice.text)"
         case .malformed(let reason, _): "MALFORMED (\(reason))"
@@ -88,8 +90,10 @@ struct ExchangeFollowCommand: AsyncParsableCommand {
             ])
         case .connected(let peer): try JSONLine.encode(["event": "connected", "peer": peer])
         case .reconnected(let peer): try JSONLine.encode(["event": "reconnected", "peer": peer])
-        case .disconnected(let reason, _): try JSONLine.encode(["event": "disconnected", "reason": reason])
-        case .attemptFailed(let reason, _): try JSONLine.encode(["event": "attempt_failed", "reason": reason])
+        case .disconnected(let reason, let wait):
+            try JSONLine.encode(["event": "disconnected", "reason": reason, "wait_ms": "\(milliseconds(wait))"])
+        case .attemptFailed(let reason, let wait):
+            try JSONLine.encode(["event": "attempt_failed", "reason": reason, "wait_ms": "\(milliseconds(wait))"])
         case .subscription(let topic, let state): try JSONLine.encode(["event": "subscription", "topic": "\(topic)", "state": "\(state)"])
         case .notice(let notice): try JSONLine.encode(["event": "notice", "kind": notice.kind.rawValue, "text": notice.text])
         case .malformed(let reason, let text): try JSONLine.encode(["event": "malformed", "reason": reason, "text": text])

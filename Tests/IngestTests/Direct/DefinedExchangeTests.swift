@@ -42,14 +42,14 @@ import Testing
         var simulation = SimulatorConfiguration()
         simulation.defined = [definition]
         simulation.isTLS = false
-        simulation.heartbeatFactor = 0.1
+        simulation.heartbeatFactor = 0.3
         simulation.market.messagesPerSecond = 50
         let simulator = try await ExchangeSimulator.start(simulation)
         #expect(simulator.exchanges == ["mygateway"])
         var dialect: any Dialect = try DefinedDialect(definition)
         dialect.profile.url = try simulator.url("mygateway")
         var configuration = DirectConfiguration(dialect: dialect)
-        configuration.heartbeatFactor = 0.1
+        configuration.heartbeatFactor = 0.3
         configuration.tick = .milliseconds(50)
         var logger = Logger(label: "defined")
         logger.logLevel = .critical
@@ -72,9 +72,9 @@ import Testing
             case .subscription(_, let new): state = new
             case .connected, .reconnected, .notice, .malformed: break
             }
-            return received == 400 || !ends.isEmpty
+            return received == 600 || !ends.isEmpty
         }
-        #expect(received == 400, "\(name)")
+        #expect(received == 600, "\(name)")
         // Also where packets name no stream.
         #expect(state == .receiving, "\(name)")
         #expect(ends == [], "\(name)")

@@ -76,24 +76,26 @@ import WebSocketClient
     @Test(.timeLimit(.minutes(1)))
     func `a client may wait for the REST service before it subscribes`() async throws {
         try await withKuCoin { simulator, configuration in
-            var configuration = configuration
-            // Answered with 404 for ever: never up.
-            let base = try #require(configuration.dialect.profile.url.firstRange(of: "/kucoin"))
-            configuration.readyURL = configuration.dialect.profile.url[..<base.lowerBound] + "/nothing-here"
-            try await follow(configuration) { event in
-                guard case .connected = event else { return false }
-                // Asked, and told that it is not up.
-                _ = try await simulator.truth.first { $0.kind == .refused && $0.text("request")?.contains("nothing-here") == true }
-                return true
+            try await RelayProxy.run { proxy in
+                var configuration = configuration
+                configuration.webSocket.proxy = .http(host: "127.0.0.1", port: proxy.port, login: nil, tls: false)
+                // Answered with 404 for ever: never up.
+                let base = try #require(configuration.dialect.profile.url.firstRange(of: "/kucoin"))
+                configuration.readyURL = configuration.dialect.profile.url[..<base.lowerBound] + "/nothing-here"
+                try await follow(configuration) { event in
+                    guard case .connected = event else { return false }
+                    // Behind the token and the websocket.
+                    try await eventually("the REST service was asked") { proxy.targets.count == 3 ? true : nil }
+                    return true
+                }
+                #expect(simulator.truth.recent.allSatisfy { $0.kind != .subscribe })
+                configuration.readyURL = nil
+                try await follow(configuration) { event in
+                    if case .subscription(_, .receiving) = event { true } else { false }
+                }
+                #expect(simulator.truth.recent.contains { $0.kind == .subscribe })
+                #expect(proxy.targets.count == 5)
             }
-            #expect(simulator.truth.recent.allSatisfy { $0.kind != .subscribe })
-            configuration.readyURL = nil
-            var states: [SubscriptionState] = []
-            try await follow(configuration) { event in
-                if case .subscription(_, let state) = event { states.append(state) }
-                return states.last == .receiving
-            }
-            #expect(simulator.truth.recent.contains { $0.kind == .subscribe })
         }
     }
 }

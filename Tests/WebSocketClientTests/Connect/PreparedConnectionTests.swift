@@ -26,27 +26,30 @@ import Testing
         let steps: AsyncStream<Step>
         let continuation: AsyncStream<Step>.Continuation
 
-        static func start(_ configuration: WebSocketConfiguration) async throws -> Prepared {
+        /// `goesOn`: in the same turn of the loop, so before anything can be ready.
+        static func start(_ configuration: WebSocketConfiguration, goesOn: Bool = false) async throws -> Prepared {
             let loop = MultiThreadedEventLoopGroup.singleton.any()
             return try await loop.submit {
                 let (steps, continuation) = AsyncStream.makeStream(of: Step.self)
                 let attempt = WebSocketConnection.prepare(
                     configuration, on: loop, onReady: { continuation.yield(.ready) },
                     onFailure: { continuation.yield(.failed($0.code)) })
-                return Prepared(
+                let prepared = Prepared(
                     eventLoop: loop, attempt: NIOLoopBound(attempt, eventLoop: loop), steps: steps, continuation: continuation)
+                if goesOn { prepared.proceedNow() }
+                return prepared
             }.get()
         }
 
-        func proceed() {
-            eventLoop.execute {
-                attempt.value.proceed(delegate: Listener()) { result in
-                    switch result {
-                    case .success(let connection):
-                        continuation.yield(.open)
-                        connection.abort()
-                    case .failure(let error): continuation.yield(.failed(error.code))
-                    }
+        func proceed() { eventLoop.execute { proceedNow() } }
+
+        private func proceedNow() {
+            attempt.value.proceed(delegate: Listener()) { result in
+                switch result {
+                case .success(let connection):
+                    continuation.yield(.open)
+                    connection.abort()
+                case .failure(let error): continuation.yield(.failed(error.code))
                 }
             }
         }
@@ -90,8 +93,7 @@ import Testing
                 try await peer.upgrade()
                 await peer.waitForEnd()
             } body: { port in
-                let prepared = try await Prepared.start(Self.configuration(port, roots))
-                prepared.proceed()
+                let prepared = try await Prepared.start(Self.configuration(port, roots), goesOn: true)
                 var steps = prepared.steps.makeAsyncIterator()
                 #expect(await steps.next() == .open)
             }
