@@ -76,6 +76,11 @@ package enum Fault: Sendable, Equatable {
 package struct PlannedFault: Sendable, Equatable {
     package var at: Int64
     package var fault: Fault
+
+    package init(at: Int64, fault: Fault) {
+        self.at = at
+        self.fault = fault
+    }
 }
 
 extension PlannedFault: CustomStringConvertible {

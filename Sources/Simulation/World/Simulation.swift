@@ -27,6 +27,7 @@ package final class Simulation {
     package private(set) var steps = 0
     package private(set) var lines: [String] = []
     var isFaulty = true
+    private var hasBegun = false
 
     package init(_ scenario: Scenario, isTracing: Bool = false) {
         self.scenario = scenario
@@ -96,8 +97,14 @@ package final class Simulation {
         runQuiet()
     }
 
-    /// The first part alone; the world stays as it is then.
-    package func runFaulty() {
+    /// The first part alone, or the first of it; the world stays as it is then, and may go on from there.
+    package func runFaulty(until end: Int64? = nil) {
+        if !hasBegun { begin() }
+        run(until: min(end ?? scenario.faulty, scenario.faulty))
+    }
+
+    private func begin() {
+        hasBegun = true
         for worker in workers {
             let worker = worker
             after(scenario.starts?[worker.index] ?? random.milliseconds(0, 3000)) { if !worker.isAlive { worker.start() } }
@@ -109,7 +116,6 @@ package final class Simulation {
                 queue.add(at: max(0, planned.at - length)) { [self] in redis.capture(number) }
             }
         }
-        run(until: scenario.faulty)
     }
 
     private func runQuiet() {
