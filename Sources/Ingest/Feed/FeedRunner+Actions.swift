@@ -27,7 +27,8 @@ extension FeedRunner {
         case .dial: dial()
         case .cancelDial:
             session.cancelAttempt()
-            control.socketClosed(feed)
+            // The deadline may pass in the very turn in which the websocket opened: until it is closed, the dead-man has to watch it.
+            if session.socket == nil, session.closing == nil { control.socketClosed(feed) }
         case .startPublishing(let epoch, let lastMilliseconds, let redisNow):
             saw(epoch)
             note(.begun, [("socket", .number(Int64(session.number))), ("epoch", .number(Int64(epoch)))])

@@ -36,7 +36,8 @@ extension SimulatedFeed {
         attempt = nil
         if let opened { simulation.exchange.close(opened) }
         opened = nil
-        socketClosed()
+        // The deadline may pass in the very turn in which the websocket opened: it is still to be closed.
+        if socket == nil, closing == nil { socketClosed() }
     }
 
     private func dialed(_ number: Int, _ fresh: SimulatedExchange.Socket) {

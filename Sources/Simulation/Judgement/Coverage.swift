@@ -10,7 +10,7 @@ package enum Coverage: Int, CaseIterable, Sendable {
     // More that should not be missing.
     case publishEnded, overflowAnnounced, resumedSame, selfFenced, regainedAfterSelfFence, deadmanFired, outageProved, acquiredFree,
         acquiredSeen, acquiredDead, cooling, reserved, attemptFailed, releasedBySupervisor, movedByPlacement, drained, beginRepeated,
-        resumeRepeated, claimHeldBack, tailLost, dataEmptied, epochReusedAfterTotalLoss, overlapExcused
+        resumeRepeated, claimHeldBack, tailLost, dataEmptied, epochReusedAfterTotalLoss, epochReusedByChance, overlapExcused
 
     /// The items of the contract's list, and the crashes.
     package static let demanded = allCases.filter { $0.rawValue <= Coverage.crashInBegin.rawValue }

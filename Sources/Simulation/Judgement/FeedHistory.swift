@@ -109,13 +109,13 @@ struct FeedHistory {
             // What was stored and lost, or stored unheard, from there on comes again.
             if let first = truth.packet(was, at) { lastPacket = min(lastPacket, first - 1) }
         }
+        truth.opened(epoch, after: self.epoch, world, facts)
         self.epoch = epoch
         next = 1
         owner = entry["worker"] ?? ""
         isOpen = marker != "fence"
         gaps = []
         for stream in lastSequence.indices { lastSequence[stream] = 0 }
-        truth.opened(epoch, world, facts)
     }
 
     private mutating func judgePacket(
@@ -176,12 +176,17 @@ struct FeedTruth {
     var bases: [Int: (epoch: Int, next: Int)] = [:]
     private var stored: [Int: (milliseconds: UInt64, packet: Int)] = [:]
     private var used: Set<Int> = []
+    /// Those of them that a random jump led to.
+    private var jumped: Set<Int> = []
     private(set) var highest = 0
     /// Somebody deleted the lease record, and with it the highest time published.
     var isTimeForgotten = false
     /// Data sets lost since the highest epoch was given out, and whether a whole one was among them.
     private var losses = 0
     private var wasEmptied = false
+
+    /// Jumps are drawn from 100...999.
+    private static let leastJump = 100
 
     private static func key(_ epoch: Int, _ sequence: Int) -> Int { epoch * EntryID.sequencesPerEpoch + sequence }
 
@@ -200,11 +205,16 @@ struct FeedTruth {
     }
 
     /// S8: an epoch number stands for one epoch.
-    mutating func opened(_ epoch: Int, _ world: Simulation, _ facts: FeedFacts) {
+    mutating func opened(_ epoch: Int, after previous: Int, _ world: Simulation, _ facts: FeedFacts) {
+        let isJump = epoch - previous >= Self.leastJump || (epoch == previous + 1 && jumped.contains(previous))
         if used.contains(epoch) {
             // After the loss of all data and of every memory of epochs they start again; after two losses in a row a number may come twice.
             if wasEmptied || losses > 1 {
                 world.reach(.epochReusedAfterTotalLoss)
+                forget(epoch)
+            } else if losses > 0, isJump, jumped.contains(epoch) {
+                // Two jumps from one epoch, the first of them lost: of nine hundred places they took the same, or the next.
+                world.reach(.epochReusedByChance)
                 forget(epoch)
             } else {
                 world.fail("S8", "\(facts.name): epoch \(epoch) is given out a second time")
@@ -213,6 +223,7 @@ struct FeedTruth {
             world.fail("S8", "\(facts.name): epoch \(epoch) is given out after \(highest)")
         }
         used.insert(epoch)
+        if isJump { jumped.insert(epoch) } else { jumped.remove(epoch) }
         guard epoch >= highest else { return }
         highest = epoch
         losses = 0
