@@ -213,9 +213,10 @@ struct HistoryLineage {
             )
         }
         if let copy = stored[payload] {
-            // A resume repeats what was not acknowledged, and says so.
-            let declared = renumbered[entry.id.epoch].map { $0.epoch == copy.epoch && $0.next + sequence - 1 == copy.sequence } ?? false
-            if !declared { faults.append("S3 \(name) repeats \(copy)") }
+            // A resume repeats what was not acknowledged, and says so; a second one may follow before anything was published.
+            var number = (epoch: entry.id.epoch, sequence: sequence)
+            while number != copy, let before = renumbered[number.epoch] { number = (before.epoch, before.next + number.sequence - 1) }
+            if number != copy { faults.append("S3 \(name) repeats \(copy)") }
         }
         stored[payload] = (entry.id.epoch, sequence)
         lastSequences[stream] = sequence

@@ -28,6 +28,8 @@ final class RandomHistory {
     private var highestEpochPutBack = 0
     private var sent: [Sent] = []
     private var payloads = 0
+    /// Prints every call and its reply.
+    var isTraced = false
 
     /// A call that a slow network may deliver once more at any time.
     private struct Sent {
@@ -85,6 +87,7 @@ final class RandomHistory {
         let before = isStale ? try await store.fingerprint() : ""
         let reply = try await store.call(command)
         replies["\(function) \(Self.kind(reply))", default: 0] += 1
+        if isTraced { print(now, function, command.dropFirst(2).prefix(24).map { "\($0)" }.joined(separator: " "), "->", Self.words(reply)) }
         if isStale, try await store.fingerprint() != before {
             faults.append("S10 a stale \(function) changed something: \(Self.words(reply))")
         }

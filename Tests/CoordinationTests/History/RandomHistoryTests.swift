@@ -31,6 +31,7 @@ struct RandomHistoryTests {
         var readers = (delivered: 0, notWhole: 0)
         for seed in runs(20) {
             let history = RandomHistory(on: ModelHistoryStore(), library: .clocked, seed: seed)
+            history.isTraced = Self.setting("COLONY_HISTORY_TRACE", 0) > 0
             try await history.run(steps: Self.steps)
             #expect(history.faults == [], "COLONY_HISTORY_SEED=\(seed), \(Self.steps) steps")
             replies.merge(history.replies) { $0 + $1 }
