@@ -87,7 +87,9 @@ final class RandomHistory {
         let before = isStale ? try await store.fingerprint() : ""
         let reply = try await store.call(command)
         replies["\(function) \(Self.kind(reply))", default: 0] += 1
-        if isTraced { print(now, function, command.dropFirst(2).prefix(24).map { "\($0)" }.joined(separator: " "), "->", Self.words(reply)) }
+        if isTraced {
+            print(now, function, command.dropFirst(2).prefix(24).map { "\($0)" }.joined(separator: " "), "->", Self.words(reply))
+        }
         if isStale, try await store.fingerprint() != before {
             faults.append("S10 a stale \(function) changed something: \(Self.words(reply))")
         }
