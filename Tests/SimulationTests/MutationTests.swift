@@ -4,10 +4,10 @@ import Testing
 /// A rule that is switched off must be missed by the invariants: the table of which seed misses which rule.
 @Suite(.timeLimit(.minutes(60)))
 struct MutationTests {
-    /// For each rule a seed that is known to need it; after a change of what a seed draws look for others with `colony simulate --mutations`.
+    /// For each rule a seed that is known to need it, or one of the next few does; after a change of what a seed draws look for others with `colony simulate --mutations`.
     static let seeds: [(mutation: Mutation, seed: UInt64)] = [
         (.deadlineFromReply, 8), (.observationFromSend, 61), (.renewalsIgnored, 4), (.lateGrantUsed, 13), (.wallClock, 4),
-        (.observationSurvives, 1), (.noDeadman, 6), (.noMargin, 8), (.noCursorCheck, 1), (.noTokenCheck, 5), (.noPace, 4),
+        (.observationSurvives, 1), (.noDeadman, 2), (.noMargin, 8), (.noCursorCheck, 1), (.noTokenCheck, 5), (.noPace, 4),
         (.wrongPrevious, 4), (.noAfter, 1), (.noJump, 5), (.notRepeatable, 9),
     ]
 
@@ -15,7 +15,7 @@ struct MutationTests {
         let unknown = Mutation.allCases.filter { mutation in !Self.seeds.contains { $0.mutation == mutation } }
         #expect(unknown == [])
         for (mutation, seed) in Self.seeds {
-            let rows = await MutationTable(campaign: Campaign(seeds: seed...seed), mutations: [mutation]).run()
+            let rows = await MutationTable(campaign: Campaign(seeds: seed...seed + 4), mutations: [mutation]).run()
             for row in rows {
                 print(row.line)
                 #expect(row.isExpected, "\(row.line)")
