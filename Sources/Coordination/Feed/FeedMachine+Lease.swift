@@ -44,10 +44,11 @@ extension FeedMachine {
         case .softening(let lease, _):
             actions.append(.resumeReading)
             resume(lease, renumber: false, floorMilliseconds: 0, &random, &actions)
-        // Without an open websocket nothing is restored: the tail is lost behind the successor's fence.
-        case .ending: lose("another worker holds the lease, or its record is gone", &actions)
+        // Without an open websocket nothing is restored: the tail is lost behind the successor's fence. Also where the lease had run out: if a
+        // server forgets the successor and this lease is renewed after all, the tail that was refused would keep its report back for ever.
+        case .ending, .fenced: lose("another worker holds the lease, or its record is gone", &actions)
         case .releasing: finishReleasing(&actions)
-        case .idle, .watching, .claiming, .waiting, .calling, .dialing, .beginning, .resuming, .fenced, .finished: break
+        case .idle, .watching, .claiming, .waiting, .calling, .dialing, .beginning, .resuming, .finished: break
         }
     }
 

@@ -286,6 +286,12 @@ import Testing
         #expect(wait == "2000")
     }
 
+    @Test func `a tail that is refused after the lease ran out is dropped, whatever is renewed afterwards`() {
+        var bench = FeedStage.fenced.reached()
+        bench.expect(.publishFenced, at: 7000, "let go, drop, lost, observe", .watch)
+        bench.expect(.renewed(Bench.token(6), sentAt: at(6900)), at: 7010, "", .watch)
+    }
+
     @Test func `a connect delay of zero backs off from the sixth attempt on, too`() {
         var bench = FeedStage.dialing.reached { $0.connectDelay = .zero...(.zero) }
         var waits: [String] = []
