@@ -172,7 +172,7 @@ extension FeedMachine {
             attempts = 0
             invitedUntil = nil
             if let stopRequest { return release(lease, stopRequest, &random, &actions) }
-            state = .waiting(Waiting(lease: lease, gateAt: now + .milliseconds(grant.waitMilliseconds)))
+            wait(lease, until: now + .milliseconds(grant.waitMilliseconds))
             timer(now, &random, &actions)
         case .changed: watchAgain(&actions)
         case .reserved(let milliseconds):

@@ -113,16 +113,10 @@ struct ClusterRefusalTests {
             try await rig.stored()
             try await trouble.breaks(slot)
             for _ in 0..<20 { try await rig.append(30) }
-            try await eventually("a publish was refused") {
-                try await refusals(trouble.testDescription, redis) > 0 ? true : nil
-            }
+            try await untilRefused(trouble.testDescription, redis)
             #expect(try await !rig.isAllStored)
             try await trouble.heals(slot)
-            try await rig.append(30)
-            try await rig.stored()
-            #expect(try await rig.check(redis) == [])
-            #expect(try await rig.complaints == [])
-            #expect(try await rig.droppedPackets == 0)
+            try await rig.expectNothingLost(redis)
             try await rig.close()
         }
     }

@@ -116,15 +116,11 @@ struct PublishAnswerTests {
                     ? true : nil
             }
             for _ in 0..<20 { try await rig.append(30) }
-            try await eventually("a publish was refused") { try await refusals("LOADING", redis) > 0 ? true : nil }
+            try await untilRefused("LOADING", redis)
             #expect(try await !rig.isAllStored)
             _ = try await redis.send(["CONFIG", "SET", "key-load-delay", "0"], timeout: .seconds(20))
             _ = try await reloaded
-            try await rig.append(30)
-            try await rig.stored()
-            #expect(try await rig.check(redis) == [])
-            #expect(try await rig.complaints == [])
-            #expect(try await rig.droppedPackets == 0)
+            try await rig.expectNothingLost(redis)
             try await rig.close()
         }
     }

@@ -91,7 +91,7 @@ struct PublishRefusalTests {
             if trouble.prefix == "BUSY" {
                 try await eventually("a publish was refused") { try await rig.isRefused ? true : nil }
             } else {
-                try await eventually("a publish was refused") { try await refusals(trouble.prefix, redis) > 0 ? true : nil }
+                try await untilRefused(trouble.prefix, redis)
             }
             if trouble.leasesLive {
                 let renewal = try await redis.call(RenewCall(leases: [.init(feed: rig.keys, token: rig.token)]))
@@ -99,11 +99,7 @@ struct PublishRefusalTests {
                 #expect(try await !rig.isAllStored)
             }
             try await trouble.heals(trouble.prefix == "BUSY" ? redis : breaker)
-            try await rig.append(30)
-            try await rig.stored()
-            #expect(try await rig.check(redis) == [])
-            #expect(try await rig.complaints == [])
-            #expect(try await rig.droppedPackets == 0)
+            try await rig.expectNothingLost(redis)
             try await rig.close()
         }
     }
@@ -116,7 +112,7 @@ struct PublishRefusalTests {
             _ = try await redis.send(["SET", "other", .string(String(repeating: "x", count: 1 << 20))])
             _ = try await redis.send(["CONFIG", "SET", "maxmemory", "1mb"])
             try await rig.append(90)
-            try await eventually("a publish was refused") { try await refusals("OOM", redis) > 0 ? true : nil }
+            try await untilRefused("OOM", redis)
             let (packets, gaps) = try await rig.read(redis)
             #expect(packets == [] && gaps == [])
             #expect(try await redis.send(["HGET", .string(rig.keys.lease), "next_sequence"]).string == "1")

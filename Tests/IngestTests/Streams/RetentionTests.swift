@@ -188,7 +188,7 @@ struct RetentionKeeperTests {
             _ = try await redis.send(["CONFIG", "SET", "maxmemory", "\(empty + (4 << 20))"])
             // Four times what fits.
             for _ in 0..<270 { try await rig.append(30, filler: filler) }
-            try await eventually("a publish was refused") { try await refusals("OOM", redis) > 0 ? true : nil }
+            try await untilRefused("OOM", redis)
             try await rig.keepRetention()
             try await rig.stored()
             #expect(try await redis.send(["HGET", .string(rig.keys.lease), "next_sequence"]).string == "8101")

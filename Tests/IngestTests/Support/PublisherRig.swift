@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import RedisClient
 import TestSupport
+import Testing
 
 @testable import Ingest
 
@@ -143,6 +144,15 @@ struct PublisherRig: Sendable {
         try await eventually("everything was stored") { try await isAllStored ? true : nil }
     }
 
+    /// Packets go on being stored, all of them are there once and in order without a gap, none was dropped, and the owner heard of nothing.
+    func expectNothingLost(_ redis: RedisConnection, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        try await append(30)
+        try await stored()
+        #expect(try await check(redis) == [], sourceLocation: sourceLocation)
+        #expect(try await complaints == [], sourceLocation: sourceLocation)
+        #expect(try await droppedPackets == 0, sourceLocation: sourceLocation)
+    }
+
     func close() async throws {
         try await run {
             $0.publisher.stop()
@@ -208,4 +218,9 @@ struct PublisherRig: Sendable {
 func refusals(_ prefix: String, _ redis: RedisConnection) async throws -> Int {
     let info = RedisServerInfo(try await redis.send(["INFO", "errorstats"], timeout: .seconds(20)).string ?? "")
     return info["errorstat_\(prefix)"].flatMap { Int($0.drop { $0 != "=" }.dropFirst()) } ?? 0
+}
+
+/// Waits until the server has refused a publish with this error.
+func untilRefused(_ prefix: String, _ redis: RedisConnection) async throws {
+    try await eventually("a publish was refused") { try await refusals(prefix, redis) > 0 ? true : nil }
 }
