@@ -135,11 +135,13 @@ let package = Package(
             resources: [.embedInCode("Page/index.html")],
             swiftSettings: settings
         ),
+        // What breaks things on purpose, for drills and tests: child processes that never outlive us, proxies that cut, stall and delay.
+        .target(name: "FaultInjection", dependencies: ["RedisClient", nioCore, nioPosix], swiftSettings: settings),
         // Failover drills: a private cluster, faults, the judgement of what they showed.
         .target(
             name: "Drills",
             dependencies: [
-                "Cluster", "History", "Simulator", "Coordination", "ColonyExchanges", "Ingest", "RedisClient", "TestSupport", nioCore,
+                "Cluster", "History", "Simulator", "FaultInjection", "Coordination", "ColonyExchanges", "Ingest", "RedisClient", nioCore,
                 nioPosix, logging,
             ],
             swiftSettings: settings
@@ -148,9 +150,8 @@ let package = Package(
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Dashboard", "Conformance", "Drills", "Simulation", "Simulator", "History", "ColonyStreams", "ColonyExchanges",
-                "Coordination", "Ingest",
-                "RedisClient",
+                "Cluster", "Dashboard", "Conformance", "Drills", "FaultInjection", "Simulation", "Simulator", "History", "ColonyStreams",
+                "ColonyExchanges", "Coordination", "Ingest", "RedisClient",
                 "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
             swiftSettings: settings
@@ -169,12 +170,15 @@ let package = Package(
         // Tests.
         .target(
             name: "TestSupport",
-            dependencies: ["RedisClient", "Coordination", nioCore, nioPosix, nioSSL, logging, subprocess, system],
+            dependencies: ["FaultInjection", "RedisClient", "Coordination", nioCore, nioPosix, nioSSL, logging],
             path: "Tests/TestSupport",
             swiftSettings: settings
         ),
         .testTarget(
             name: "TransportSecurityTests", dependencies: ["TransportSecurity", "TestSupport", nioSSL], swiftSettings: settings),
+        .testTarget(
+            name: "FaultInjectionTests", dependencies: ["FaultInjection", "RedisClient", "TestSupport", nioCore, nioPosix],
+            swiftSettings: settings),
         .testTarget(
             name: "RedisClientTests",
             dependencies: ["RedisClient", "TestSupport", nioCore, nioPosix, nioEmbedded, nioSSL],
@@ -230,8 +234,8 @@ let package = Package(
         .testTarget(
             name: "SimulatorTests",
             dependencies: [
-                "Simulator", "WebSocketClient", "ColonyExchanges", "TestSupport", nioCore, nioPosix, nioSSL, nioHTTP1, nioWebSocket,
-                subprocess, system,
+                "Simulator", "WebSocketClient", "ColonyExchanges", "TestSupport", nioCore, nioPosix, nioEmbedded, nioSSL, nioHTTP1,
+                nioWebSocket, subprocess, system,
             ],
             swiftSettings: settings
         ),

@@ -24,11 +24,11 @@ struct TestSupportTests {
     @Test func `waiting for output ends with the output, with the time, or with the line`() async throws {
         let child = try await ChildProcess.spawn("/bin/sh", ["-c", "echo \"$WORD\"; read -r line"], environment: ["WORD": "hello"])
         try await child.output.waitFor("ell")
-        await #expect(throws: TestFailure.self) { try await child.output.waitFor("never", timeout: .seconds(60)) }
+        await #expect(throws: FaultInjectionError.self) { try await child.output.waitFor("never", timeout: .seconds(60)) }
         let frozen = try await ChildProcess.spawn("/bin/sh", ["-c", "kill -STOP $$"])
-        await #expect(throws: TestFailure.self) { try await frozen.output.waitFor("never", timeout: .milliseconds(20)) }
+        await #expect(throws: FaultInjectionError.self) { try await frozen.output.waitFor("never", timeout: .milliseconds(20)) }
         frozen.signal(SIGKILL)
-        await #expect(throws: TestFailure.self) { try await ChildProcess.spawn("/no/such/program") }
+        await #expect(throws: FaultInjectionError.self) { try await ChildProcess.spawn("/no/such/program") }
     }
 
     @Test func `a server leaves neither process nor directory behind, also when the test throws`() async throws {
@@ -48,7 +48,9 @@ struct TestSupportTests {
     }
 
     @Test func `a server that cannot start says why`() async throws {
-        let error = await #expect(throws: TestFailure.self) { try await RedisServer.start(.init(directives: ["no-such-directive yes"])) }
+        let error = await #expect(throws: FaultInjectionError.self) {
+            try await RedisServer.start(.init(directives: ["no-such-directive yes"]))
+        }
         #expect(error?.description.contains("no-such-directive") == true)
     }
 

@@ -1,3 +1,4 @@
+internal import FaultInjection
 internal import Foundation
 internal import NIOCore
 internal import NIOPosix

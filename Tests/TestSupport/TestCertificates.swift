@@ -1,3 +1,5 @@
+internal import FaultInjection
+
 /// Certificates for TLS tests, made once per test process by the `openssl` command: EC keys, PEM files.
 package struct TestCertificates: Sendable {
     package struct Identity: Sendable {

@@ -1,11 +1,11 @@
 package import Cluster
 internal import ColonyExchanges
 package import Coordination
+internal import FaultInjection
 internal import History
 internal import Logging
 internal import RedisClient
 internal import Synchronization
-internal import TestSupport
 
 /// A whole cluster for one drill: Redis, exchanges, hosts with supervisors and workers, nothing of it shared with anybody.
 package final class DrillCluster: Sendable {

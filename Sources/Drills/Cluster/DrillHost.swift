@@ -1,7 +1,7 @@
 internal import Coordination
+internal import FaultInjection
 internal import Glibc
 internal import Synchronization
-internal import TestSupport
 
 /// A host of the private cluster: one supervisor with its workers, at its place in the network.
 package final class DrillHost: Sendable {

@@ -1,11 +1,11 @@
 internal import Cluster
 internal import Coordination
+internal import FaultInjection
 internal import Glibc
 internal import NIOCore
 internal import NIOPosix
 package import RedisClient
 internal import Synchronization
-internal import TestSupport
 
 /// The private cluster's redis-server: killed, emptied and started again on command.
 package final class DrillRedis: Sendable {

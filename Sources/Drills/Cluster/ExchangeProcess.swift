@@ -1,13 +1,14 @@
 internal import Coordination
+internal import FaultInjection
 internal import Glibc
 internal import NIOCore
 internal import NIOPosix
-internal import TestSupport
 
 /// The simulated exchanges, in a process of their own so that its clock and its record are honest whatever happens here.
 package final class ExchangeProcess: Sendable {
     private let child: ChildProcess
     private let controlPath: String
+    /// Where they are reached, over the long way if the plan has one.
     package let port: Int
     package let caFile: String
     /// Path of an exchange's URL, behind the port.
@@ -27,7 +28,8 @@ package final class ExchangeProcess: Sendable {
             [plan.options.executable, "drill-exchange", "--host", network.exchangeBind, "--exchanges"]
             + [plan.exchanges.joined(separator: ","), "--rate", "\(plan.rate)", "--seed", "\(plan.options.seed)"]
             + ["--directory", directory.path, "--truth", directory.truth, "--control", control]
-            + ["--heartbeat-factor", "\(plan.heartbeatFactor)"]
+            + ["--heartbeat-factor", "\(plan.heartbeatFactor)", "--latency", "\(plan.latency.wholeMilliseconds)ms"]
+            + (network.announcesClients ? ["--announced"] : [])
         let child = try await Launch.start(network.command(at: .exchanges, words))
         do {
             try await child.output.waitFor("ready ")

@@ -1,6 +1,6 @@
 internal import Coordination
+internal import FaultInjection
 internal import Glibc
-internal import TestSupport
 
 /// Starts the drill's programs and ends them.
 enum Launch {

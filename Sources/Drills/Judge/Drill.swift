@@ -16,7 +16,8 @@ package enum Drill {
                 random: SplitMix64(seed: plan.options.seed))
             tell(
                 "\(plan.kind.rawValue): seed \(plan.options.seed), \(plan.hosts.reduce(0, +)) workers on \(plan.hosts.count) hosts "
-                    + "(\(cluster.network.name)), \(cluster.view.feeds.count) feeds, \(Int(plan.rate)) messages/s per stream")
+                    + "(\(cluster.network.name)), \(cluster.view.feeds.count) feeds, \(Int(plan.rate)) messages/s per stream"
+                    + (plan.latency > .zero ? ", exchanges \(DrillPlan.text(plan.latency)) away" : ""))
             for remark in plan.remarks { tell("note: \(remark)") }
             try await cluster.untilWhole("the cluster at its start", within: .seconds(90))
             if plan.options.sabotage == .fencing { try await cluster.redis.load(Sabotage.withoutFence) }

@@ -10,6 +10,8 @@ package protocol DrillNetwork: Sendable {
     var redisBind: String { get }
     /// The address the simulated exchanges are to bind.
     var exchangeBind: String { get }
+    /// Whether proxies stand between hosts and exchanges, and tell the exchanges whose connection each is.
+    var announcesClients: Bool { get }
     /// Prepares the way of one more host to Redis at `redisPort` and the exchanges at `exchangePort`.
     func addHost(_ host: Int, redisPort: Int, exchangePort: Int) async throws
     /// Where `host` finds Redis over the network.

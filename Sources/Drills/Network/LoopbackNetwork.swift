@@ -1,6 +1,6 @@
+internal import FaultInjection
 package import RedisClient
 internal import Synchronization
-internal import TestSupport
 
 /// All on loopback; between each host and the others stands a proxy that can stop passing bytes on.
 package final class LoopbackNetwork: DrillNetwork {
@@ -16,11 +16,12 @@ package final class LoopbackNetwork: DrillNetwork {
     package var name: String { "loopback with fault proxies" }
     package var redisBind: String { "127.0.0.1" }
     package var exchangeBind: String { "127.0.0.1" }
+    package var announcesClients: Bool { true }
 
     package func addHost(_ host: Int, redisPort: Int, exchangePort: Int) async throws {
         let way = Way(
             redis: try await FaultProxy.start(to: .tcp(host: "127.0.0.1", port: redisPort)),
-            exchanges: try await FaultProxy.start(to: .tcp(host: "127.0.0.1", port: exchangePort)))
+            exchanges: try await FaultProxy.start(to: .tcp(host: "127.0.0.1", port: exchangePort), announcesClients: true))
         ways.withLock { $0[host] = way }
     }
 

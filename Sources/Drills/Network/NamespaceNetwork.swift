@@ -1,8 +1,8 @@
 internal import Coordination
+internal import FaultInjection
 internal import Glibc
 package import RedisClient
 internal import Synchronization
-internal import TestSupport
 
 /// A network namespace for Redis, one for the exchanges, one for each host, on a bridge in a namespace of its own.
 ///
@@ -26,6 +26,7 @@ package final class NamespaceNetwork: DrillNetwork {
     package var name: String { "network namespaces" }
     package var redisBind: String { Self.redisIP }
     package var exchangeBind: String { Self.exchangeIP }
+    package var announcesClients: Bool { false }
 
     /// True where this user may make namespaces and links between them.
     package static func isAllowed() async -> Bool {

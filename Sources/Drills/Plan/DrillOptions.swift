@@ -21,6 +21,8 @@ package struct DrillOptions: Sendable {
     package var rate: Double?
     package var minutes: Double?
     package var pace: Duration?
+    /// Round-trip time between workers and exchanges.
+    package var latency: Duration?
     package var network = Network.automatic
     package var hasDeadman = true
     package var sabotage: Sabotage?

@@ -22,6 +22,8 @@ package struct DrillPlan: Sendable {
     package var minutes: Double
     package var pace: Duration
     package var connectDelay: ClosedRange<Duration>
+    /// Round-trip time between workers and exchanges; zero: what the machine itself takes.
+    package var latency: Duration
     package var redisPath: RedisPath
     package var timing = LeaseTiming()
     /// Settings of all workers.
@@ -41,12 +43,16 @@ package struct DrillPlan: Sendable {
         rate = options.rate ?? defaults.rate
         pace = options.pace ?? defaults.pace
         connectDelay = defaults.connectDelay
+        latency = options.latency ?? .zero
         redisPath = defaults.redisPath
         let workers = options.workers ?? defaults.workers
         guard (1...64).contains(workers) else { throw DrillError(.usage, "--workers is 1 to 64, not \(workers)") }
         guard runs >= 1 else { throw DrillError(.usage, "--runs is at least 1, not \(runs)") }
         guard minutes > 0 else { throw DrillError(.usage, "--minutes is above 0, not \(minutes)") }
         guard rate > 0, rate <= 10_000 else { throw DrillError(.usage, "--rate is above 0 and at most 10000, not \(rate)") }
+        guard latency >= .zero, latency <= .seconds(2) else {
+            throw DrillError(.usage, "--latency is 0s to 2s, not \(Self.text(latency))")
+        }
         hosts = Self.hosts(kind, workers: workers)
         if [.kill, .freeze, .cutRedis, .partition, .move, .deploy, .term].contains(kind), workers < 2 {
             throw DrillError(.usage, "the drill '\(kind.rawValue)' needs at least 2 workers: somebody has to take over")
@@ -158,7 +164,7 @@ package struct DrillPlan: Sendable {
                 (runs, exchanges, rate) = (5, 40, 5)
             case .move: (runs, exchanges) = (20, 6)
             case .deploy:
-                (runs, exchanges, rate) = (1, 12, 10)
+                (runs, exchanges, rate) = (1, 12, 50)
             case .scale:
                 (runs, workers, exchanges, rate) = (1, 4, 40, 2)
                 settings["placement.round"] = "5s"

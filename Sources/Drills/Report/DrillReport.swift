@@ -55,6 +55,7 @@ package struct DrillReport: Sendable {
         var runs: Int
         var promises: [DrillPromise]
         var leaseGap: Quantiles
+        var websocketGap: Quantiles
         var packetGap: Quantiles
         var packets: [String: Int]
         var sockets: Sockets
@@ -89,17 +90,18 @@ package struct DrillReport: Sendable {
         enum CodingKeys: String, CodingKey {
             case kind, seed, runs, promises
             case leaseGap = "lease_gap_ms"
+            case websocketGap = "websocket_gap_ms"
             case packetGap = "packet_gap_ms"
             case packets, sockets, admissions
         }
     }
 
-    /// One object with stable keys: kind, seed, runs, promises, lease_gap_ms, packet_gap_ms, packets, sockets, admissions.
+    /// One object with stable keys: kind, seed, runs, promises, lease_gap_ms, websocket_gap_ms, packet_gap_ms, packets, sockets, admissions.
     package func json() throws -> String {
         let packets = verdict.packets
         let document = Document(
             kind: plan.kind.rawValue, seed: plan.options.seed, runs: runs, promises: promises, leaseGap: Quantiles(verdict.leaseGap),
-            packetGap: Quantiles(verdict.packetGap),
+            websocketGap: Quantiles(verdict.websocketGap), packetGap: Quantiles(verdict.packetGap),
             packets: [
                 "sent": packets.sent, "stored": packets.stored, "lost": packets.lost, "duplicated": packets.duplicated,
                 "stale": packets.stale,
@@ -129,6 +131,13 @@ package struct DrillReport: Sendable {
                             kind.packetGap.max,
                         ]
                         .map { $0.map { DrillStage.text($0) } ?? "-" }))
+        }
+        for kind in verdict.faults {
+            let gap = kind.websocketGap
+            guard let p50 = gap.p50, let p99 = gap.p99, let max = gap.max else { continue }
+            lines.append(
+                "  \(kind.kind), without a websocket by the exchanges' record: \(gap.count) times, p50 \(DrillStage.text(p50)), "
+                    + "p99 \(DrillStage.text(p99)), max \(DrillStage.text(max))")
         }
         for sample in story.samples {
             let numbers = HistoryVerdict.Quantiles(sample.milliseconds)

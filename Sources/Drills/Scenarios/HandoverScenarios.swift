@@ -120,7 +120,9 @@ enum Handover {
             DrillPromise(
                 .takeoverTime, kept: silent.isEmpty,
                 silent.isEmpty
-                    ? "\(count) feeds handed over by their owners; without packets for p99 \(gaps.p99.map { DrillStage.text($0) } ?? "-")"
+                    ? "\(count) feeds handed over by their owners; without a websocket for p99 "
+                        + "\(evidence.verdict.websocketGap.p99.map { DrillStage.text($0) } ?? "-"), without packets for p99 "
+                        + "\(gaps.p99.map { DrillStage.text($0) } ?? "-")"
                     : "not every feed of \(silent.map(\.worker)) was handed over")
         ]
     }

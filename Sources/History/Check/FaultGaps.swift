@@ -2,6 +2,7 @@
 struct FaultGaps {
     private(set) var faults: [FaultRecord] = []
     private var leaseGaps: [String: [Double]] = [:]
+    private var websocketGaps: [String: [Double]] = [:]
     private var packetGaps: [String: [Double]] = [:]
 
     init(_ path: String) throws(HistoryError) {
@@ -18,8 +19,12 @@ struct FaultGaps {
 
     init() {}
 
-    /// A gap counts for the last fault before it that hit the feed.
-    mutating func measure(_ acquisitions: [EventHistory.Acquisition], beginnings: [String: [FeedHistory.Beginning]]) {
+    /// A gap counts for the last fault before it that hit the feed. Without packets it is from the fault, or from the last packet that still
+    /// came behind it, to the first packet of the next websocket. `sockets`: those of each feed as the
+    /// exchanges saw them; without a websocket it is from the first close frame, or the end, to the next one's opening.
+    mutating func measure(
+        _ acquisitions: [EventHistory.Acquisition], beginnings: [String: [FeedHistory.Beginning]], sockets: [String: [TrueSocket]]
+    ) {
         let byFeed = Dictionary(grouping: acquisitions, by: \.feed)
         var hits: [String: [FaultRecord]] = [:]
         for fault in faults {
@@ -31,10 +36,23 @@ struct FaultGaps {
                 if let next = (byFeed[feed] ?? []).first(where: { $0.boot > fault.boot && $0.boot < end }) {
                     leaseGaps[fault.kind, default: []].append(Double(next.boot - fault.boot) / 1e6)
                 }
+                if let gap = Self.websocketGap(sockets[feed] ?? [], from: fault.boot, to: end) {
+                    websocketGaps[fault.kind, default: []].append(gap)
+                }
                 let behind = (beginnings[feed] ?? []).first { $0.up > fault.boot && $0.up < end && $0.firstPacket != nil }
-                if let first = behind?.firstPacket { packetGaps[fault.kind, default: []].append(Double(first - fault.boot) / 1e6) }
+                // An owner that was asked to give a feed up goes on receiving until it does.
+                let last = max(fault.boot, behind?.lastPacketBefore ?? 0)
+                if let first = behind?.firstPacket { packetGaps[fault.kind, default: []].append(Double(first - last) / 1e6) }
             }
         }
+    }
+
+    /// Milliseconds before the first websocket of that time; nil when none was opened, or none was there before.
+    private static func websocketGap(_ sockets: [TrueSocket], from start: Int64, to end: Int64) -> Double? {
+        guard let next = sockets.filter({ $0.opened > start && $0.opened < end }).min(by: { $0.opened < $1.opened }) else { return nil }
+        guard let before = sockets.filter({ $0.opened < next.opened }).max(by: { $0.opened < $1.opened }) else { return nil }
+        let ended = before.closing > 0 ? min(before.closing, before.closed) : before.closed
+        return Double(max(0, next.opened - ended)) / 1e6
     }
 
     private func hit(_ fault: FaultRecord, _ byFeed: [String: [EventHistory.Acquisition]], _ all: [String]) -> [String] {
@@ -48,10 +66,12 @@ struct FaultGaps {
     var kinds: [HistoryVerdict.FaultKind] {
         Dictionary(grouping: faults, by: \.kind).map { kind, list in
             HistoryVerdict.FaultKind(
-                kind: kind, faults: list.count, leaseGap: .init(leaseGaps[kind] ?? []), packetGap: .init(packetGaps[kind] ?? []))
+                kind: kind, faults: list.count, leaseGap: .init(leaseGaps[kind] ?? []), websocketGap: .init(websocketGaps[kind] ?? []),
+                packetGap: .init(packetGaps[kind] ?? []))
         }.sorted { $0.kind < $1.kind }
     }
 
     var leaseGap: HistoryVerdict.Quantiles { .init(leaseGaps.values.flatMap { $0 }) }
+    var websocketGap: HistoryVerdict.Quantiles { .init(websocketGaps.values.flatMap { $0 }) }
     var packetGap: HistoryVerdict.Quantiles { .init(packetGaps.values.flatMap { $0 }) }
 }

@@ -2,9 +2,10 @@ internal import Coordination
 
 /// Goes through the recording of one feed once, with all rules that concern its streams.
 struct FeedHistory {
-    /// A websocket and its first packet, in boot nanoseconds.
+    /// A websocket, its first packet, and the last packet of those before, in boot nanoseconds.
     struct Beginning {
         var up: Int64
+        var lastPacketBefore: Int64?
         var firstPacket: Int64?
     }
 
@@ -39,6 +40,7 @@ struct FeedHistory {
         var epochs = EpochRule(feed: header.feed, clock: clock)
         var links = LinkRule(feed: header.feed, control: header.control, clock: clock)
         var messages = MessageRule(feed: header.feed, control: header.control, clock: clock, truth: truth, sockets: sockets)
+        var lastPacketWall: Int64?
         while try reader.next() {
             let entry = try FeedEntry(reader)
             entries += 1
@@ -51,13 +53,15 @@ struct FeedHistory {
             links.judge(entry, into: &findings)
             if case .packet(let hash, let bytes, let time) = entry.kind {
                 try messages.take(entry, hash: hash, bytes: bytes, into: &findings)
-                if let last = beginnings.indices.last, beginnings[last].firstPacket == nil, entry.stream != header.control {
+                guard entry.stream != header.control else { continue }
+                lastPacketWall = time
+                if let last = beginnings.indices.last, beginnings[last].firstPacket == nil {
                     beginnings[last].firstPacket = clock.boot(wallNanoseconds: time)
                 }
             } else {
                 try messages.mark(entry, into: &findings)
                 if case .up = entry.kind, let boot = clock.boot(redisMilliseconds: entry.id.milliseconds) {
-                    beginnings.append(Beginning(up: boot))
+                    beginnings.append(Beginning(up: boot, lastPacketBefore: lastPacketWall.flatMap { clock.boot(wallNanoseconds: $0) }))
                 }
             }
         }

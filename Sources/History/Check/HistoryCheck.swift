@@ -26,7 +26,7 @@ struct HistoryCheck {
         let events = try readEvents(workers, clock)
         judgeAttempts(truth, events)
         try readFeeds(&feeds, truth)
-        try finish(faults, events, feeds, clock)
+        try finish(faults, truth, events, feeds, clock)
         return verdict
     }
 
@@ -98,10 +98,7 @@ struct HistoryCheck {
         let counts = Self.counts(feeds)
         for at in feeds.indices {
             let feed = feeds[at].header.feed
-            let exchange = String(feed.prefix { $0 != "/" })
-            let isOnly = counts[exchange] == 1
-            let sockets = truth.sockets.filter { $0.exchange == exchange && ($0.owner?.feed == feed || (isOnly && $0.owner == nil)) }
-            try feeds[at].read(truth: truth, sockets: sockets, into: &findings)
+            try feeds[at].read(truth: truth, sockets: Self.sockets(of: feed, truth, counts), into: &findings)
             let totals = feeds[at].totals
             verdict.packets.received += totals.received
             verdict.packets.stored += totals.stored
@@ -116,6 +113,12 @@ struct HistoryCheck {
         if feeds.isEmpty {
             for rule in [HistoryRule.s1, .s2, .s3, .s8, .s9] { findings.unchecked(rule, because: "no streams (streams/feed-*.jsonl)") }
         }
+    }
+
+    private static func sockets(of feed: String, _ truth: TruthHistory, _ counts: [String: Int]) -> [TrueSocket] {
+        let exchange = String(feed.prefix { $0 != "/" })
+        let isOnly = counts[exchange] == 1
+        return truth.sockets.filter { $0.exchange == exchange && ($0.owner?.feed == feed || (isOnly && $0.owner == nil)) }
     }
 
     // MARK: Rules over several sources
@@ -148,13 +151,16 @@ struct HistoryCheck {
     }
 
     private mutating func finish(
-        _ faults: FaultGaps, _ events: EventHistory, _ feeds: [FeedHistory], _ clock: ClockMap
+        _ faults: FaultGaps, _ truth: TruthHistory, _ events: EventHistory, _ feeds: [FeedHistory], _ clock: ClockMap
     ) throws(HistoryError) {
         var faults = faults
+        let counts = Self.counts(feeds)
         faults.measure(
-            events.acquisitions, beginnings: Dictionary(feeds.map { ($0.header.feed, $0.beginnings) }, uniquingKeysWith: +))
+            events.acquisitions, beginnings: Dictionary(feeds.map { ($0.header.feed, $0.beginnings) }, uniquingKeysWith: +),
+            sockets: Dictionary(feeds.map { ($0.header.feed, Self.sockets(of: $0.header.feed, truth, counts)) }, uniquingKeysWith: +))
         verdict.faults = faults.kinds
         verdict.leaseGap = faults.leaseGap
+        verdict.websocketGap = faults.websocketGap
         verdict.packetGap = faults.packetGap
         verdict.promises = findings.promises(excused: options.excused)
         var timelines = Timelines(findings.told)

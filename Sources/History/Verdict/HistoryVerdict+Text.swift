@@ -34,7 +34,8 @@ extension HistoryVerdict {
                 + (admissions.minimumSpacingSeconds.map { ", at least \(Self.text($0)) s apart" } ?? ""))
         for fault in faults {
             lines.append(
-                "fault       \(Self.padded(fault.kind, 14)) x \(fault.faults): lease gap \(fault.leaseGap.text), packet gap \(fault.packetGap.text)"
+                "fault       \(Self.padded(fault.kind, 14)) x \(fault.faults): lease gap \(fault.leaseGap.text), "
+                    + "websocket gap \(fault.websocketGap.text), packet gap \(fault.packetGap.text)"
             )
         }
         for timeline in timelines {

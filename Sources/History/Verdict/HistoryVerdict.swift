@@ -76,12 +76,15 @@ package struct HistoryVerdict: Sendable, Codable, Equatable {
         package var faults: Int
         /// From the fault to the next acquisition, per feed that got one.
         package var leaseGap: Quantiles
-        /// From the fault to the first packet stored behind it under another websocket, per feed that got one.
+        /// From the end of the websocket that was open, by its exchange's record, to the next one's opening, per feed that got one.
+        package var websocketGap: Quantiles
+        /// From the fault, or the last packet that still came behind it, to the first packet stored under another websocket, per feed.
         package var packetGap: Quantiles
 
         enum CodingKeys: String, CodingKey {
             case kind, faults
             case leaseGap = "lease_gap_ms"
+            case websocketGap = "websocket_gap_ms"
             case packetGap = "packet_gap_ms"
         }
     }
@@ -99,6 +102,7 @@ package struct HistoryVerdict: Sendable, Codable, Equatable {
     package var sockets = Sockets()
     package var admissions = Admissions()
     package var leaseGap = Quantiles([])
+    package var websocketGap = Quantiles([])
     package var packetGap = Quantiles([])
     package var faults: [FaultKind] = []
     package var timelines: [Timeline] = []
@@ -113,6 +117,7 @@ package struct HistoryVerdict: Sendable, Codable, Equatable {
     enum CodingKeys: String, CodingKey {
         case promises, packets, sockets, admissions
         case leaseGap = "lease_gap_ms"
+        case websocketGap = "websocket_gap_ms"
         case packetGap = "packet_gap_ms"
         case faults, timelines, notes
     }

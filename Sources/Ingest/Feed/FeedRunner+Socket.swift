@@ -21,7 +21,6 @@ extension FeedRunner {
 
     func resumeReading() {
         guard session.socket != nil else { return }
-        session.begin()
         isPausedByMachine = false
         applyReading()
     }
@@ -61,6 +60,8 @@ extension FeedRunner: ExchangeSessionOwner {
         applyReading()
         reason = ""
         noteOpened(socket)
+        // Subscribed before Redis has given the epoch: what the exchange answers waits in the socket's buffer until then.
+        session.begin()
         handle(.dialed)
     }
 

@@ -158,6 +158,7 @@ package final class ExchangeSimulator: Sendable {
         guard core.accepted(channel) else { throw ChannelError.ioOnClosedChannel }
         channel.closeFuture.whenComplete { _ in core.gone(channel) }
         let pipeline = channel.pipeline.syncOperations
+        if core.configuration.hasProxyHeaders { try pipeline.addHandler(ProxyHeaderHandler()) }
         if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls)) }
         let front = NIOLoopBound(FrontHandler(core: core), eventLoop: channel.eventLoop)
         let upgrader = NIOWebSocketServerUpgrader(

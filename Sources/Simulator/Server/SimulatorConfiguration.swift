@@ -32,6 +32,8 @@ package struct SimulatorConfiguration: Sendable {
     /// 0: a free one.
     package var port = 0
     package var isTLS = true
+    /// Every connection begins with a line of the PROXY protocol, version 1, which tells the client's address; one without it is closed.
+    package var hasProxyHeaders = false
     /// Further names and addresses for the certificate.
     package var names: [String] = []
     package var certificateDefect = LocalAuthority.Defect.none

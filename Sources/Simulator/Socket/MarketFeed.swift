@@ -38,7 +38,8 @@ struct MarketFeed: Sendable {
             next = nil
             return
         }
-        if rate > 0 && next == nil { next = now + interval(subscriptions.count) }
+        // The first at once: who subscribes is shown what there is, as by an exchange's snapshot.
+        if rate > 0 && next == nil { next = now }
     }
 
     /// The subscriptions whose turn has come by `now`.

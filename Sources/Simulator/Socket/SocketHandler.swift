@@ -77,9 +77,10 @@ final class SocketHandler: ChannelInboundHandler {
             phase = .closed
             return
         }
-        core.truth.add(
-            .open, exchange: exchange.id, socket: number,
-            [("request", .text(request)), ("peer", .text(context.remoteAddress?.description ?? "unknown"))])
+        // Absent where clients come without a proxy in between.
+        let announced = try? context.pipeline.syncOperations.handler(type: ProxyHeaderHandler.self).client
+        let peer = announced ?? context.remoteAddress?.description ?? "unknown"
+        core.truth.add(.open, exchange: exchange.id, socket: number, [("request", .text(request)), ("peer", .text(peer))])
         core.opened(number, exchange: exchange.id, channel: context.channel)
         perform(session.opened(moment(context)), context)
         settle(context)

@@ -37,6 +37,9 @@ struct DrillCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Least time between admitted disconnects; 0s: none. The default depends on the kind and is reported.")
     var pace: String?
 
+    @Option(name: .long, help: "Round-trip time between workers and exchanges, e.g. 40ms: real exchanges are 5 to 200 ms away.")
+    var latency: String?
+
     @Option(name: .long, help: "Seed of moments and victims; printed, to be given again.")
     var seed: UInt64?
 
@@ -131,6 +134,7 @@ struct DrillCommand: AsyncParsableCommand {
         options.rate = rate
         options.minutes = minutes
         options.pace = try pace.map { try DurationText.parse($0, option: "--pace") }
+        options.latency = try latency.map { try DurationText.parse($0, option: "--latency") }
         options.keep = keep
         options.settings = settings
         options.logLevel = logLevel

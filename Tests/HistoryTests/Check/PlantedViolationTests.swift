@@ -43,6 +43,7 @@ import Testing
         #expect(kill.kind == "kill" && kill.faults == 1)
         #expect(kill.leaseGap.max == 150 && kill.leaseGap.count == 1)
         #expect(kill.packetGap.max == 300)
+        #expect(kill.websocketGap.count == 1)
     }
 
     @Test(arguments: Self.planted) func `a planted violation breaks its rule and no other`(planted: Planted) throws {

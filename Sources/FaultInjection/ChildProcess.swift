@@ -3,7 +3,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// A child process with its output (stdout and stderr together) kept and searchable. Killed when the test process dies, however it dies.
+/// A child process with its output (stdout and stderr together) kept and searchable. Killed when our process dies, however it dies.
 package final class ChildProcess: Sendable {
     package enum Exit: Sendable, Equatable {
         case code(Int32)
@@ -89,7 +89,7 @@ package final class ChildProcess: Sendable {
 func closeOnExecPair() throws -> (ours: CInt, theirs: CInt) {
     var ends: [CInt] = [-1, -1]
     guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
-        throw TestFailure("no socket pair: errno \(errno)")
+        throw FaultInjectionError(.system, "no socket pair: errno \(errno)")
     }
     return (ends[0], ends[1])
 }
@@ -114,7 +114,7 @@ func posixSpawn(
     }
     posix_spawn_file_actions_adddup2(&actions, output, 1)
     posix_spawn_file_actions_adddup2(&actions, output, 2)
-    // Accepted sockets are not close-on-exec: a child that has one keeps it open when the test closes it, and the other end hears nothing.
+    // Accepted sockets are not close-on-exec: a child that has one keeps it open when we close it, and the other end hears nothing.
     _ = closeFrom?(&actions, 3)
 
     // Threads of the concurrency runtime block signals, and children inherit that: give them a clean slate.
@@ -138,6 +138,6 @@ func posixSpawn(
         environment == nil
         ? posix_spawnp(&pid, executable, &actions, &attributes, &words, environ)
         : posix_spawnp(&pid, executable, &actions, &attributes, &words, &variables)
-    guard failure == 0 else { throw TestFailure("\(executable) could not be started: errno \(failure); is it installed?") }
+    guard failure == 0 else { throw FaultInjectionError(.start, "\(executable) could not be started: errno \(failure); is it installed?") }
     return pid
 }

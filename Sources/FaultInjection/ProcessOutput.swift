@@ -2,7 +2,7 @@ internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
 
-/// The lines a child process wrote, the last 5 000 of them; tests wait for one to appear.
+/// The lines a child process wrote, the last 5 000 of them; callers wait for one to appear.
 package final class ProcessOutput: Sendable {
     private struct Waiter {
         let text: String
@@ -74,9 +74,9 @@ package final class ProcessOutput: Sendable {
         for waiter in left { waiter.promise.fail(failure("its output ended", waitingFor: waiter.text)) }
     }
 
-    private func failure(_ what: String, waitingFor text: String) -> TestFailure {
+    private func failure(_ what: String, waitingFor text: String) -> FaultInjectionError {
         let tail = state.withLock { $0.lines.suffix(20).joined(separator: "\n") }
-        return TestFailure("\(what) before a child process wrote \"\(text)\"; it wrote:\n\(tail)")
+        return FaultInjectionError(.output, "\(what) before a child process wrote \"\(text)\"; it wrote:\n\(tail)")
     }
 }
 

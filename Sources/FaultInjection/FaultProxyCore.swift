@@ -5,11 +5,22 @@ internal import RedisClient
 
 /// The proxy's decisions and connections. Everything runs on one event loop.
 final class FaultProxyCore {
+    /// What travels a long way.
+    fileprivate enum Parcel {
+        case bytes(ByteBuffer)
+        /// The sender has closed.
+        case end
+        /// The target took no connection.
+        case refusal
+    }
+
     /// Two sockets and what is held back between them.
     fileprivate final class Pair {
         let client: any Channel
         var server: (any Channel)?
         var held: [FaultProxy.Direction: ByteBuffer] = [:]
+        /// What is on its way; empty where the way is short.
+        var lines: [FaultProxy.Direction: DelayLine<Parcel>] = [:]
         var isCut = false
 
         init(client: any Channel) { self.client = client }
@@ -26,6 +37,10 @@ final class FaultProxyCore {
     /// Where connections accepted from now on go.
     var target: RedisEndpoint.Address
     private let eventLoop: any EventLoop
+    private let roundTripNanoseconds: Int64
+    private let announcesClients: Bool
+    /// So much may be on its way in one direction of a connection; then its sender is not read for a while.
+    private static let lineCapacity = 16 * 1_048_576
     private var pairs: [ObjectIdentifier: Pair] = [:]
     private var armed: (cut: FaultProxy.Cut, left: Int, direction: FaultProxy.Direction)? {
         didSet {
@@ -39,8 +54,10 @@ final class FaultProxyCore {
     private(set) var acceptedCount = 0
     private(set) var forwardedByteCounts: [FaultProxy.Direction: Int] = [:]
 
-    init(target: RedisEndpoint.Address, eventLoop: any EventLoop) {
+    init(target: RedisEndpoint.Address, roundTripNanoseconds: Int64, announcesClients: Bool, eventLoop: any EventLoop) {
         self.target = target
+        self.roundTripNanoseconds = roundTripNanoseconds
+        self.announcesClients = announcesClients
         self.eventLoop = eventLoop
     }
 
@@ -67,7 +84,9 @@ final class FaultProxyCore {
                 if let held = pair.held.removeValue(forKey: direction) { forward(held, direction, pair) }
             }
             updateReading(pair)
-            for direction in FaultProxy.Direction.allCases where pair.source(direction)?.isActive == false {
+            // An end that is still on its way comes by itself.
+            for direction in FaultProxy.Direction.allCases
+            where pair.source(direction)?.isActive == false && pair.lines[direction]?.nextDue == nil {
                 pair.sink(direction)?.close(promise: nil)
             }
         }
@@ -86,11 +105,27 @@ final class FaultProxyCore {
         let pair = Pair(client: client)
         pairs[ObjectIdentifier(pair)] = pair
         acceptedCount += 1
+        if roundTripNanoseconds > 0 {
+            let (delay, now) = (roundTripNanoseconds / 2, Self.now)
+            pair.lines = [
+                .clientToServer: DelayLine(delay: delay, opening: now + roundTripNanoseconds),
+                .serverToClient: DelayLine(delay: delay, opening: now),
+            ]
+        }
         try client.pipeline.syncOperations.addHandler(FaultProxyHandler(core: self, pair: pair, direction: .clientToServer))
     }
 
     /// Once the client's channel is active: until then it can neither be read from nor closed with effect.
-    fileprivate func connect(_ pair: Pair) {
+    fileprivate func accepted(_ pair: Pair) {
+        guard roundTripNanoseconds > 0 else { return connect(pair) }
+        let bound = NIOLoopBound((core: self, pair: pair), eventLoop: eventLoop)
+        eventLoop.scheduleTask(in: .nanoseconds(roundTripNanoseconds / 2)) {
+            let (core, pair) = bound.value
+            core.connect(pair)
+        }
+    }
+
+    private func connect(_ pair: Pair) {
         let bound = NIOLoopBound((core: self, pair: pair), eventLoop: eventLoop)
         let bootstrap = ClientBootstrap(group: eventLoop).channelOption(.autoRead, value: false).channelInitializer { server in
             server.eventLoop.makeCompletedFuture {
@@ -108,14 +143,27 @@ final class FaultProxyCore {
             switch result {
             case .success(let server):
                 pair.server = server
+                if core.announcesClients { core.announce(pair, to: server) }
                 if pair.client.isActive { core.updateReading(pair) } else { server.close(promise: nil) }
             case .failure:
-                core.perform(.reset, pair)
+                core.send(.refusal, bytes: 0, .serverToClient, pair)
             }
         }
     }
 
+    private func announce(_ pair: Pair, to server: any Channel) {
+        guard let client = pair.client.remoteAddress, let address = client.ipAddress, let port = client.port else { return }
+        let here = pair.client.localAddress
+        let family = client.protocol == .inet6 ? "TCP6" : "TCP4"
+        let line = "PROXY \(family) \(address) \(here?.ipAddress ?? address) \(port) \(here?.port ?? 0)\r\n"
+        server.writeAndFlush(ByteBuffer(string: line), promise: nil)
+    }
+
     fileprivate func ended(_ pair: Pair, _ direction: FaultProxy.Direction) {
+        send(.end, bytes: 0, direction, pair)
+    }
+
+    private func arrivedEnd(_ pair: Pair, _ direction: FaultProxy.Direction) {
         // A dead line does not tell its other end.
         if !stalled.contains(direction) { pair.sink(direction)?.close(promise: nil) }
         if !pair.client.isActive, pair.server?.isActive != true { pairs.removeValue(forKey: ObjectIdentifier(pair)) }
@@ -123,14 +171,53 @@ final class FaultProxyCore {
 
     fileprivate func updateReading(_ pair: Pair) {
         for direction in FaultProxy.Direction.allCases {
-            let isOpen = !stalled.contains(direction) && !pair.isCut && pair.sink(direction)?.isWritable == true
+            let isOpen =
+                !stalled.contains(direction) && !pair.isCut && pair.sink(direction)?.isWritable == true
+                && (pair.lines[direction]?.byteCount ?? 0) < Self.lineCapacity
             pair.source(direction)?.setOption(.autoRead, value: isOpen).whenFailure { _ in }
+        }
+    }
+
+    // MARK: The way
+
+    private static var now: Int64 { Int64(clamping: NIODeadline.now().uptimeNanoseconds) }
+
+    /// At once over a short way.
+    private func send(_ parcel: Parcel, bytes: Int, _ direction: FaultProxy.Direction, _ pair: Pair) {
+        guard let startsWaiting = pair.lines[direction]?.enter(parcel, bytes: bytes, now: Self.now) else {
+            return arrived(parcel, direction, pair)
+        }
+        if startsWaiting { awaitArrival(direction, pair) }
+        if let line = pair.lines[direction], line.byteCount >= Self.lineCapacity { updateReading(pair) }
+    }
+
+    private func awaitArrival(_ direction: FaultProxy.Direction, _ pair: Pair) {
+        guard let due = pair.lines[direction]?.nextDue else { return }
+        let bound = NIOLoopBound((core: self, pair: pair), eventLoop: eventLoop)
+        eventLoop.scheduleTask(deadline: .uptimeNanoseconds(UInt64(clamping: due))) {
+            let (core, pair) = bound.value
+            let wasFull = pair.lines[direction].map { $0.byteCount >= Self.lineCapacity } ?? false
+            for parcel in pair.lines[direction]?.leave(now: Self.now) ?? [] { core.arrived(parcel, direction, pair) }
+            if wasFull { core.updateReading(pair) }
+            core.awaitArrival(direction, pair)
+        }
+    }
+
+    private func arrived(_ parcel: Parcel, _ direction: FaultProxy.Direction, _ pair: Pair) {
+        switch parcel {
+        case .bytes(let bytes): arrived(bytes, direction, pair)
+        case .end: arrivedEnd(pair, direction)
+        case .refusal: perform(.reset, pair)
         }
     }
 
     // MARK: Bytes
 
     fileprivate func received(_ bytes: ByteBuffer, _ direction: FaultProxy.Direction, _ pair: Pair) {
+        send(.bytes(bytes), bytes: bytes.readableBytes, direction, pair)
+    }
+
+    private func arrived(_ bytes: ByteBuffer, _ direction: FaultProxy.Direction, _ pair: Pair) {
         if stalled.contains(direction) {
             pair.held[direction, default: ByteBuffer()].writeImmutableBuffer(bytes)
         } else {
@@ -194,7 +281,7 @@ private final class FaultProxyHandler: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        if direction == .clientToServer { core.connect(pair) }
+        if direction == .clientToServer { core.accepted(pair) }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

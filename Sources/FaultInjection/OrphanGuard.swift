@@ -1,12 +1,12 @@
 internal import Glibc
 internal import Synchronization
 
-/// Cleans up behind a test process that crashed or was killed: a shell that knows its children and its temporary directory waits for the end
-/// of a stream that only the test process holds, then kills them with all their own children, and deletes.
+/// Cleans up behind our process, also when it crashed or was killed: a shell that knows its children and its temporary directory waits for the
+/// end of a stream that only our process holds, then kills them with all their own children, and deletes.
 package final class OrphanGuard: Sendable {
     package static let shared = OrphanGuard()
 
-    /// The test process' temporary directory; deleted when the process ends.
+    /// Our process' temporary directory; deleted when the process ends.
     package let directory: String
     private let line: Mutex<CInt>
 
@@ -32,8 +32,8 @@ package final class OrphanGuard: Sendable {
         """
 
     private init() {
-        var template = Array("\(ProcessInfoEnvironment.temporaryDirectory)/colony-tests-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { preconditionFailure("no temporary directory for tests: errno \(errno)") }
+        var template = Array("\(ProcessInfoEnvironment.temporaryDirectory)/colony-faults-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { preconditionFailure("no temporary directory: errno \(errno)") }
         directory = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         do {
             let (writing, reading) = try closeOnExecPair()
@@ -43,12 +43,12 @@ package final class OrphanGuard: Sendable {
             close(reading)
             line = Mutex(writing)
         } catch {
-            preconditionFailure("the guard of the tests' child processes did not start: \(error)")
+            preconditionFailure("the guard of child processes did not start: \(error)")
         }
     }
 
     package func adopt(_ pid: Int32) throws {
-        guard tell("adopt \(pid)\n") else { throw TestFailure("the guard of the tests' child processes is gone") }
+        guard tell("adopt \(pid)\n") else { throw FaultInjectionError(.guardian, "the guard of child processes is gone") }
     }
 
     /// The child was reaped: its number may belong to somebody else from now on.
@@ -59,7 +59,7 @@ package final class OrphanGuard: Sendable {
     /// A new directory below `directory`. Its path is short, so that a unix socket fits (107 bytes).
     package func makeDirectory(_ name: String) throws -> String {
         var template = Array("\(directory)/\(name)-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw TestFailure("no directory \(name) in \(directory): errno \(errno)") }
+        guard mkdtemp(&template) != nil else { throw FaultInjectionError(.system, "no directory \(name) in \(directory): errno \(errno)") }
         return String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 

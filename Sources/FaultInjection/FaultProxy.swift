@@ -2,7 +2,8 @@ internal import NIOCore
 internal import NIOPosix
 package import RedisClient
 
-/// A TCP proxy on a free loopback port that fails on command: cuts after an exact number of bytes, resets, stalls.
+/// A TCP proxy on a free port that fails on command: cuts after an exact number of bytes, resets, stalls. It can also be as far away as an
+/// exchange is.
 package final class FaultProxy: Sendable {
     package enum Direction: Sendable, Hashable, CaseIterable {
         case clientToServer, serverToClient
@@ -17,15 +18,26 @@ package final class FaultProxy: Sendable {
         case stall
     }
 
+    package let host: String
     package let port: Int
     private let listener: any Channel
     private let core: NIOLoopBound<FaultProxyCore>
 
-    /// Proxies to `target`.
-    package static func start(to target: RedisEndpoint.Address) async throws -> FaultProxy {
+    /// Proxies to `target` from a port of `host`, an address of this machine.
+    ///
+    /// With a `roundTripTime` bytes and ends of connections take half of it in each direction, in order and at any rate. A connection costs
+    /// what it does over such a way: it reaches the target after half of it, and the client's first bytes start only when its handshake
+    /// would be over. Faults act at this end, at once.
+    ///
+    /// `announcesClients`: the target is first told whose connection it is, in a line of the PROXY protocol, version 1.
+    package static func start(
+        to target: RedisEndpoint.Address, host: String = "127.0.0.1", roundTripTime: Duration = .zero, announcesClients: Bool = false
+    ) async throws -> FaultProxy {
+        let nanoseconds = TimeAmount(roundTripTime).nanoseconds
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         return try await eventLoop.flatSubmit {
-            let core = FaultProxyCore(target: target, eventLoop: eventLoop)
+            let core = FaultProxyCore(
+                target: target, roundTripNanoseconds: nanoseconds, announcesClients: announcesClients, eventLoop: eventLoop)
             let bound = NIOLoopBound(core, eventLoop: eventLoop)
             return ServerBootstrap(group: eventLoop)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -33,21 +45,24 @@ package final class FaultProxy: Sendable {
                 .childChannelInitializer { client in
                     client.eventLoop.makeCompletedFuture { try bound.value.accept(client) }
                 }
-                .bind(host: "127.0.0.1", port: 0)
+                .bind(host: host, port: 0)
                 .flatMapThrowing { listener in
-                    guard let port = listener.localAddress?.port else { throw TestFailure("the fault proxy listens at no port") }
-                    return FaultProxy(port: port, listener: listener, core: bound)
+                    guard let port = listener.localAddress?.port else {
+                        throw FaultInjectionError(.system, "the fault proxy listens at no port")
+                    }
+                    return FaultProxy(host: host, port: port, listener: listener, core: bound)
                 }
         }.get()
     }
 
-    private init(port: Int, listener: any Channel, core: NIOLoopBound<FaultProxyCore>) {
+    private init(host: String, port: Int, listener: any Channel, core: NIOLoopBound<FaultProxyCore>) {
+        self.host = host
         self.port = port
         self.listener = listener
         self.core = core
     }
 
-    package var address: RedisEndpoint.Address { .tcp(host: "127.0.0.1", port: port) }
+    package var address: RedisEndpoint.Address { .tcp(host: host, port: port) }
 
     /// Forwards exactly `byteCount` more bytes in `direction` (counted over all connections from now on), then cuts, once. With 0, the next
     /// byte is the first not forwarded. Connections made afterwards work.
