@@ -23,6 +23,10 @@ from resp import Redis, Refused
 from source import SYMBOLS, Source
 
 
+# Processes that end with this one.
+children = []
+
+
 class Server:
     """A private redis-server with an append-only file."""
 
@@ -41,6 +45,7 @@ class Server:
     def start(self):
         log = open(self.directory + "/redis.log", "ab")
         self.process = subprocess.Popen(["redis-server", self.conf], stdout=log, stderr=log)
+        children.append(self.process)
 
     def wait(self):
         deadline = time.monotonic() + 120
@@ -140,6 +145,10 @@ def outage(server, source, arguments, faults):
     server.wait().close()
 
 
+def ended(number, frame):
+    raise SystemExit(128 + number)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--colony", required=True, help="the program")
@@ -159,6 +168,19 @@ def main():
     arguments.packets = arguments.packets or (int(arguments.rate * (arguments.outage + 10)) if arguments.outage else 2_000_000)
 
     directory = tempfile.mkdtemp(prefix="colony-soak-")
+    signal.signal(signal.SIGTERM, ended)
+    try:
+        return judged(arguments, directory)
+    except BaseException:
+        # Also for Ctrl-C and SIGTERM.
+        for process in children:
+            process.kill()
+        if not arguments.keep:
+            subprocess.run(["rm", "-rf", directory], check=False)
+        raise
+
+
+def judged(arguments, directory):
     server = Server(directory, arguments.maxmemory)
     server.start()
     redis = server.wait()
@@ -170,6 +192,7 @@ def main():
     log = open(directory + "/worker.log", "wb")
     worker = subprocess.Popen(
         [arguments.colony, "worker", "--single", "--config", path, "--log-level", "info"], stdout=subprocess.DEVNULL, stderr=log)
+    children.append(worker)
     memory = Memory(worker.pid)
     judge = Judge(server.socket, "soak")
     faults = []

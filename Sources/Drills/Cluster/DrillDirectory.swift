@@ -1,5 +1,6 @@
 internal import Cluster
 internal import Coordination
+internal import FaultInjection
 internal import Glibc
 
 /// Where a drill keeps everything: configurations, logs, Redis' data, and the recording by which it is judged.
@@ -19,12 +20,16 @@ package struct DrillDirectory: Sendable {
                 throw DrillError(.usage, "\(path) holds the recording of another drill; choose another directory for --keep")
             }
         } else {
-            var template = Array("/tmp/colony-drill-XXXXXX".utf8CString)
-            guard mkdtemp(&template) != nil else {
-                throw DrillError(.setup, "no temporary directory can be made in /tmp (\(String(cString: strerror(errno))))")
+            do {
+                // Goes with our processes, however we end.
+                path = try OrphanGuard.shared.makeDirectory("drill")
+            } catch {
+                throw DrillError(.setup, "no temporary directory can be made: \(error)")
             }
-            path = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             isKept = false
+            guard path.utf8.count < 80 else {
+                throw DrillError(.setup, "\(path) is too long for the unix sockets in it; set TMPDIR to a shorter path")
+            }
         }
         for name in ["", "/redis", "/logs", "/recording", "/recording/workers", "/recording/streams"] {
             try StateDirectory(path: path + name).prepare()

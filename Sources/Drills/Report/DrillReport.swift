@@ -55,7 +55,6 @@ package struct DrillReport: Sendable {
         var runs: Int
         var promises: [DrillPromise]
         var leaseGap: Quantiles
-        var websocketGap: Quantiles
         var packetGap: Quantiles
         var packets: [String: Int]
         var sockets: Sockets
@@ -90,18 +89,17 @@ package struct DrillReport: Sendable {
         enum CodingKeys: String, CodingKey {
             case kind, seed, runs, promises
             case leaseGap = "lease_gap_ms"
-            case websocketGap = "websocket_gap_ms"
             case packetGap = "packet_gap_ms"
             case packets, sockets, admissions
         }
     }
 
-    /// One object with stable keys: kind, seed, runs, promises, lease_gap_ms, websocket_gap_ms, packet_gap_ms, packets, sockets, admissions.
+    /// One object with stable keys: kind, seed, runs, promises, lease_gap_ms, packet_gap_ms, packets, sockets, admissions.
     package func json() throws -> String {
         let packets = verdict.packets
         let document = Document(
             kind: plan.kind.rawValue, seed: plan.options.seed, runs: runs, promises: promises, leaseGap: Quantiles(verdict.leaseGap),
-            websocketGap: Quantiles(verdict.websocketGap), packetGap: Quantiles(verdict.packetGap),
+            packetGap: Quantiles(verdict.packetGap),
             packets: [
                 "sent": packets.sent, "stored": packets.stored, "lost": packets.lost, "duplicated": packets.duplicated,
                 "stale": packets.stale,

@@ -65,7 +65,7 @@ struct HistoryCheck {
     }
 
     private mutating func readTruth(_ workers: [WorkerHistory], _ clock: inout ClockMap) throws(HistoryError) -> TruthHistory {
-        var truth = try TruthHistory()
+        var truth = TruthHistory()
         for path in directory.truthFiles { try truth.read(path, clock: &clock) }
         truth.assign(workers)
         if truth.isCutOff { verdict.notes.append("the truth log breaks off in mid-line") }

@@ -21,33 +21,26 @@ struct TrueMessage {
     var isData: Bool { packed & 1 == 1 }
 }
 
-/// The messages of all sockets, each socket's in order, in files of a temporary directory once they are many.
+/// The messages of all sockets, each socket's in order, on disk once they are many.
+///
+/// The file has no name, so that nothing is left of it however the process ends.
 final class MessageSpill {
     private final class Stack {
         var count = 0
         var pending: [TrueMessage] = []
-        var hasFile = false
+        /// Where the written ones are: the number of the first, how many, and their offset in the file, in messages.
+        var extents: [(first: Int, count: Int, offset: Int)] = []
     }
 
-    private let directory: String
     private var stacks: [UInt64: Stack] = [:]
     private var pendingCount = 0
     private let limit: Int
+    private var file: (descriptor: Int32, count: Int)?
 
     /// Keeps at most `limit` messages in memory.
-    init(limit: Int = 1 << 20) throws(HistoryError) {
-        self.limit = limit
-        var template = Array("/tmp/colony-history-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw HistoryError(.file, "no temporary directory can be made in /tmp: \(String(cString: strerror(errno)))")
-        }
-        directory = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
+    init(limit: Int = 1 << 20) { self.limit = limit }
 
-    deinit {
-        for (socket, stack) in stacks where stack.hasFile { unlink(path(socket)) }
-        rmdir(directory)
-    }
+    deinit { if let file { close(file.descriptor) } }
 
     func append(_ message: TrueMessage, to socket: UInt64) throws(HistoryError) {
         let stack = stacks[socket] ?? Stack()
@@ -56,7 +49,7 @@ final class MessageSpill {
         stack.count += 1
         pendingCount += 1
         guard pendingCount >= limit else { return }
-        for (socket, stack) in stacks where !stack.pending.isEmpty { try write(stack, socket) }
+        for stack in stacks.values where !stack.pending.isEmpty { try write(stack) }
     }
 
     func count(of socket: UInt64) -> Int { stacks[socket]?.count ?? 0 }
@@ -67,7 +60,11 @@ final class MessageSpill {
         let wanted = min(limit, stack.count - start)
         let written = stack.count - stack.pending.count
         var messages: [TrueMessage] = []
-        if start < written { messages = try read(socket, start, min(wanted, written - start)) }
+        for extent in stack.extents {
+            let from = max(start, extent.first)
+            let to = min(start + wanted, extent.first + extent.count)
+            if from < to { messages += try read(at: extent.offset + from - extent.first, to - from) }
+        }
         let rest = wanted - messages.count
         if rest > 0 {
             let first = max(start, written) - written
@@ -76,32 +73,29 @@ final class MessageSpill {
         return messages
     }
 
-    private func path(_ socket: UInt64) -> String { "\(directory)/\(socket)" }
-
-    private func write(_ stack: Stack, _ socket: UInt64) throws(HistoryError) {
-        let descriptor = open(path(socket), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw HistoryError(.file, "cannot open \(path(socket)): \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
-        stack.hasFile = true
+    private func write(_ stack: Stack) throws(HistoryError) {
+        let file = if let file { file } else { try Self.makeFile() }
+        let stride = MemoryLayout<TrueMessage>.stride
         let problem: String? = stack.pending.withUnsafeBytes { bytes in
             var position = 0
             while position < bytes.count {
-                let count = Glibc.write(descriptor, bytes.baseAddress! + position, bytes.count - position)
+                let count = pwrite(
+                    file.descriptor, bytes.baseAddress! + position, bytes.count - position, file.count * stride + position)
                 if count < 0, errno == EINTR { continue }
                 guard count > 0 else { return String(cString: strerror(errno)) }
                 position += count
             }
             return nil
         }
-        if let problem { throw HistoryError(.file, "cannot write \(path(socket)): \(problem)") }
+        if let problem { throw HistoryError(.file, "cannot write the messages to \(Self.folder): \(problem)") }
+        stack.extents.append((stack.count - stack.pending.count, stack.pending.count, file.count))
+        self.file = (file.descriptor, file.count + stack.pending.count)
         pendingCount -= stack.pending.count
         stack.pending = []
     }
 
-    private func read(_ socket: UInt64, _ start: Int, _ count: Int) throws(HistoryError) -> [TrueMessage] {
-        let descriptor = open(path(socket), O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw HistoryError(.file, "cannot open \(path(socket)): \(String(cString: strerror(errno)))") }
-        defer { close(descriptor) }
+    private func read(at offset: Int, _ count: Int) throws(HistoryError) -> [TrueMessage] {
+        guard let descriptor = file?.descriptor else { return [] }
         let stride = MemoryLayout<TrueMessage>.stride
         var isWhole = true
         let messages = [TrueMessage](unsafeUninitializedCapacity: count) { buffer, initialized in
@@ -109,7 +103,7 @@ final class MessageSpill {
             while position < count * stride {
                 let got = pread(
                     descriptor, UnsafeMutableRawPointer(buffer.baseAddress!) + position, count * stride - position,
-                    start * stride + position)
+                    offset * stride + position)
                 if got < 0, errno == EINTR { continue }
                 guard got > 0 else { break }
                 position += got
@@ -117,7 +111,21 @@ final class MessageSpill {
             isWhole = position == count * stride
             initialized = isWhole ? count : 0
         }
-        guard isWhole else { throw HistoryError(.file, "cannot read \(path(socket)): \(String(cString: strerror(errno)))") }
+        guard isWhole else { throw HistoryError(.file, "cannot read the messages in \(Self.folder): \(String(cString: strerror(errno)))") }
         return messages
+    }
+
+    private static var folder: String { getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp" }
+
+    private static func makeFile() throws(HistoryError) -> (descriptor: Int32, count: Int) {
+        var template = Array("\(folder)/colony-history-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&template)
+        guard descriptor >= 0 else {
+            throw HistoryError(.file, "no temporary file can be made in \(folder): \(String(cString: strerror(errno)))")
+        }
+        unlink(template)
+        // Programs started meanwhile would keep its room on the disk.
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        return (descriptor, 0)
     }
 }

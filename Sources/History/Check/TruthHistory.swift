@@ -14,7 +14,7 @@ struct TruthHistory {
     /// Numbers of sockets are unique within a file only.
     private var fileIndex: UInt64 = 0
 
-    init() throws(HistoryError) { messages = try MessageSpill() }
+    init() { messages = MessageSpill() }
 
     mutating func read(_ path: String, clock: inout ClockMap) throws(HistoryError) {
         let reader = try LineReader(path)

@@ -34,7 +34,7 @@ struct ProbeCommand: AsyncParsableCommand {
         do {
             Console.print(String(decoding: try await promise.futureResult.get(), as: UTF8.self).trimmingNewline)
         } catch {
-            throw ClusterError(.refused, "\(url): \(error)")
+            throw ClusterError(.refused, "\(alive ? "/healthz" : "/readyz") of the supervisor here: \(error)")
         }
     }
 }

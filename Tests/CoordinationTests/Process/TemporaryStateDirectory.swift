@@ -1,13 +1,11 @@
 import Coordination
 import Glibc
+import TestSupport
 import Testing
 
 /// A state directory of its own for one test; removed with everything in it at the end.
 func withStateDirectory(_ body: (StateDirectory) throws -> Void) throws {
-    var template = Array("/tmp/colony-test-XXXXXX".utf8CString)
-    let made = template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress!) != nil }
-    try #require(made, "mkdtemp failed: \(errno)")
-    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let path = try OrphanGuard.shared.makeDirectory("state")
     defer { remove(path) }
     try body(StateDirectory(path: path))
 }

@@ -1,5 +1,6 @@
 import Glibc
 import Simulator
+import TestSupport
 import Testing
 
 @Suite struct LocalAuthorityTests {
@@ -7,9 +8,7 @@ import Testing
     private func verify(
         _ defect: LocalAuthority.Defect, names: [String] = [], options: [String]
     ) async throws -> ProcessResult {
-        var template = Array("/tmp/colony-authority-XXXXXX".utf8CString)
-        #expect(mkdtemp(&template) != nil)
-        let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let directory = try OrphanGuard.shared.makeDirectory("authority")
         let authority = try LocalAuthority()
         let roots = try authority.writeRoots(to: directory)
         let paths = try authority.write(try authority.identity(names: names, defect: defect), named: "server", to: directory)

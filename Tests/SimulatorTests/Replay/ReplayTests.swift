@@ -1,15 +1,17 @@
 import Glibc
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Simulator
 
 @Suite struct ReplayTests {
-    private static let recordings = "/work/shared/recordings"
+    /// Sessions that were recorded elsewhere, kept outside the project.
+    private static let recordings = #filePath.split(separator: "/").dropLast(5).reduce("") { "\($0)/\($1)" } + "/shared/recordings"
 
     /// A recording of our own with messages of all sizes, in a file that is removed afterwards.
     private func withRecording(_ lines: [String], _ body: (String) async throws -> Void) async throws {
-        let path = "/tmp/colony-recording-\(getpid())-\(UInt64.random(in: 0...UInt64.max)).jsonl"
+        let path = try OrphanGuard.shared.makeDirectory("recording") + "/recording.jsonl"
         try PrivateFile.write(lines.joined(separator: "\n") + "\n", to: path, mode: 0o600)
         defer { unlink(path) }
         try await body(path)

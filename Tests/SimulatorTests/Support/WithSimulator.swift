@@ -1,4 +1,5 @@
 import Simulator
+import TestSupport
 
 /// Runs `body` with a simulator of a free port that pushes data only on command, and stops it.
 func withSimulator<Result>(
@@ -8,6 +9,7 @@ func withSimulator<Result>(
     var configuration = base
     configuration.exchanges = exchanges
     configuration.isTLS = tls
+    if tls, configuration.directory == nil { configuration.directory = try OrphanGuard.shared.makeDirectory("simulator") }
     if isPushed { configuration.market.messagesPerSecond = 0 }
     let simulator = try await ExchangeSimulator.start(configuration)
     do {

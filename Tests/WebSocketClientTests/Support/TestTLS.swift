@@ -1,4 +1,5 @@
 import NIOSSL
+import TestSupport
 
 @testable import WebSocketClient
 
@@ -20,7 +21,7 @@ enum TestTLS {
 
     /// The test authority in a file of its own, for the time of `body`.
     static func withRoots<Value>(_ body: (WebSocketConfiguration.Roots) async throws -> Value) async throws -> Value {
-        let path = "/tmp/colony-test-roots-\(getpid())-\(UInt64.random(in: 0...UInt64.max)).pem"
+        let path = try OrphanGuard.shared.makeDirectory("roots") + "/roots.pem"
         let file = try unwrap(fopen(path, "w"))
         defer { unlink(path) }
         fputs(Certificates.authority, file)
