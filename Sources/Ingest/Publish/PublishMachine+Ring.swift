@@ -22,9 +22,19 @@ extension PublishMachine {
 
     mutating func keepWithinAllowance(_ now: Int64) {
         if spill != nil, memory - beingWritten > spillLevel { spillDown(to: spillLevel, now) }
-        // What the disk has in hand stays in memory until it is written.
-        let most = spill == nil ? ringAllowance : ringAllowance / 8 * 7
+        let most =
+            if isTaking { ringAllowance } else if spill == nil { ringAllowance - RingBudget.burst(ringAllowance) } else {
+                // What the disk has in hand stays in memory until it is written.
+                ringAllowance / 8 * 7
+            }
         if memory > most { shrink(to: most, now) }
+    }
+
+    /// Frees up to so many bytes of packets that are stored and kept for a while only; returns how many.
+    mutating func forgetStored(_ bytes: Int) -> Int {
+        let before = memory
+        while acknowledged > 0, before - memory < bytes { forgetFirst() }
+        return before - memory
     }
 
     // MARK: To disk

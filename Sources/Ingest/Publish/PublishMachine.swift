@@ -116,6 +116,10 @@ public struct PublishMachine {
     /// Replies to what was sent under an older generation mean nothing any more.
     package private(set) var generation = 0
     private(set) var isLinkUp = false
+    /// The server answered the last call by doing nothing.
+    private var isRefused = false
+    /// Redis is there and takes what it is sent, as far as is known.
+    package var isTaking: Bool { isLinkUp && !isRefused }
     /// Nothing is sent while the feed's record is being restored.
     package private(set) var isHeld = false
     private var retryAt: Int64 = 0
@@ -303,6 +307,7 @@ public struct PublishMachine {
     package mutating func replied(_ reply: PublishReply, generation: Int, now: Int64) -> Outcome {
         guard generation == self.generation else { return .progress }
         answeredAt = now
+        isRefused = false
         switch reply {
         case .next(let next):
             store(below: next, now)
@@ -330,6 +335,7 @@ public struct PublishMachine {
     package mutating func lostReplied(_ reply: LostReply, generation: Int, now: Int64) -> Outcome {
         guard generation == self.generation else { return .progress }
         answeredAt = now
+        isRefused = false
         lostInFlight = false
         switch reply {
         case .next(let next):
@@ -355,11 +361,13 @@ public struct PublishMachine {
     package mutating func refused(generation: Int, now: Int64, wait: Duration = .milliseconds(100)) {
         guard generation == self.generation else { return }
         forgetFlight()
+        isRefused = true
         retryAt = now + wait.wholeNanoseconds
     }
 
     package mutating func linkUp() {
         isLinkUp = true
+        isRefused = false
         retryAt = 0
     }
 

@@ -213,6 +213,52 @@ struct PublishMachineTests {
         #expect(ranges.first.map { $0.last - $0.first + 1 } == lost)
     }
 
+    @Test("What comes in while Redis is back and catching up tears no second hole")
+    func roomForTheBurst() throws {
+        var limits = PublishMachine.Limits()
+        limits.ringBytes = 1 << 20
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine(limits: limits)
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        let text = String(repeating: "x", count: 1000)
+        for number in 1...3000 { Self.append("\(number)\(text)", &machine, &table) }
+        machine.linkUp()
+        guard case .lost(let hole)? = machine.nextSend(now: 2, flush: true) else { throw Unexpected("no hole") }
+        // As much as a socket may bring before reading stops, while the hole is being announced, and then while the ring is being sent.
+        for number in 1...60 { Self.append("a\(number)\(text)", &machine, &table) }
+        var stored = StoredFeed()
+        execute((.lost(hole), machine.generation), &machine, &stored, 3)
+        var flight: [PublishMachine.Send] = []
+        while let send = machine.nextSend(now: 4, flush: true) { flight.append(send) }
+        #expect(flight.count > 1)
+        for number in 1...60 { Self.append("b\(number)\(text)", &machine, &table) }
+        for send in flight { execute((send, machine.generation), &machine, &stored, 5) }
+        var ranges: [LostRange] = []
+        drain(&machine, &stored, now: 6) { ranges.append($0) }
+        #expect(ranges.isEmpty)
+        #expect(stored.next == 3121)
+        #expect(machine.counters.droppedPackets == hole.last - hole.first + 1)
+    }
+
+    @Test("While Redis refuses, nothing is taken from the room that its return needs")
+    func refusalIsNoReturn() throws {
+        var limits = PublishMachine.Limits()
+        limits.ringBytes = 1 << 20
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine(limits: limits)
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        let text = String(repeating: "x", count: 1000)
+        machine.linkUp()
+        Self.append("first", &machine, &table)
+        #expect(machine.nextSend(now: 1, flush: true) != nil && machine.isTaking)
+        machine.refused(generation: machine.generation, now: 2)
+        #expect(!machine.isTaking)
+        for number in 1...3000 { Self.append("\(number)\(text)", &machine, &table) }
+        #expect(machine.memoryBytes < limits.ringBytes - limits.ringBytes / 8)
+        machine.linkUp()
+        #expect(machine.isTaking)
+    }
+
     @Test("Whatever breaks, every packet is stored once, in order, or declared", arguments: [UInt64](1...60))
     func survivesEverything(seed: UInt64) throws {
         var random = SplitMix(seed)
