@@ -85,6 +85,8 @@ public struct PublishMachine {
     /// Bytes of memory of all entries; and of those that are being written to disk.
     var memory = 0
     var beingWritten = 0
+    /// Of the memory, that of acknowledged entries.
+    var storedMemory = 0
     /// What this feed may take of the ring; the worker's other feeds use the rest.
     package var ringAllowance: Int
     // The spill; nil: none.
@@ -193,6 +195,7 @@ public struct PublishMachine {
         acknowledged = 0
         forgetFlight()
         memory = 0
+        storedMemory = 0
         open = nil
         token = nil
         isHeld = false
@@ -384,6 +387,7 @@ public struct PublishMachine {
         forgetFlight()
         isHeld = false
         acknowledged = 0
+        storedMemory = 0
         cursor = next
         store(below: next, now)
         let index = acknowledged
@@ -396,8 +400,12 @@ public struct PublishMachine {
                 first: next, last: available - 1, milliseconds: milliseconds, reason: "no longer held after Redis lost it")
             range.number = index > 0 ? entries[index - 1].number : 0
             range.endOffset = index > 0 ? entries[index - 1].endOffset : entries.first.map { $0.endOffset - $0.bytes } ?? sealedBytes
-            entries.insert(.lost(range), at: index)
             counters.droppedPackets += available - next
+            if index < entries.endIndex, case .lost(let behind) = entries[index] {
+                entries[index] = .lost(range.joined(with: behind))
+            } else {
+                entries.insert(.lost(range), at: index)
+            }
         } else if index < entries.endIndex, case .lost(var range) = entries[index], range.first < next {
             range.first = next
             entries[index] = .lost(range)
@@ -447,6 +455,7 @@ public struct PublishMachine {
                 inFlight -= 1
                 inFlightBytes -= entries[acknowledged].bytes
             }
+            storedMemory += entries[acknowledged].memory
             acknowledged += 1
         }
         forgetDurable()

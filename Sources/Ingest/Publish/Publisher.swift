@@ -372,8 +372,12 @@ package final class Publisher: RedisLinkUser {
 extension Publisher: RingMember {
     var ringBytes: Int { machine.memoryBytes }
 
-    func forgetRing(_ bytes: Int) {
-        if machine.forgetStored(bytes) > 0 { note() }
+    var storedRingBytes: Int { machine.storedMemory }
+
+    func forgetRing(_ bytes: Int) -> Int {
+        let freed = machine.forgetStored(bytes)
+        note()
+        return freed
     }
 
     func spillRing(downTo bytes: Int) {

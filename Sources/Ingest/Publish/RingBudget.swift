@@ -1,8 +1,10 @@
 /// A feed's part in the memory and disk that the feeds of a worker share.
 protocol RingMember: AnyObject {
     var ringBytes: Int { get }
-    /// Give up to so many bytes of packets that are stored already, and kept only in case Redis loses what it has not yet written.
-    func forgetRing(_ bytes: Int)
+    /// Of these, what is stored already, and kept only in case Redis loses what it has not yet written.
+    var storedRingBytes: Int { get }
+    /// Forget about so much of what is stored; returns how much that was.
+    func forgetRing(_ bytes: Int) -> Int
     /// Have packets written to disk until so much is left in memory, as far as there is a disk.
     func spillRing(downTo bytes: Int)
     /// Keep no more than this: the oldest packets give way.
@@ -69,7 +71,10 @@ package final class RingBudget {
         // A disk needs the room for what it is writing.
         let most = isTaking || spillBytes > 0 ? bytes : bytes - Self.burst(bytes)
         guard used > most else { return }
-        for member in members.values where used > most { member.forgetRing(used - most) }
+        // What is stored and may have to be sent again is worth half of the ring, no matter which feed has it.
+        let stored = members.values.reduce(0) { $0 + $1.storedRingBytes }
+        var excess = min(used - most, stored - most / 2)
+        for member in members.values where excess > 0 { excess -= member.forgetRing(excess) }
         var turns = 0
         while used > most, turns < members.count, let largest = largest() {
             largest.shrinkRing(to: max(0, largest.ringBytes - (used - most)))
