@@ -85,13 +85,13 @@ extension FeedMachine {
                 }
                 claim(.dead(holder), observation, delay: policy.takeoverDelay, "holder proved dead", &random, &actions)
             } else if now - observation.since >= max(policy.timing.ttl, .milliseconds(record.ttlMilliseconds)) {
-                claim(.seen(renewals: record.renewals), observation, delay: policy.connectDelay, "not renewed", &random, &actions)
+                claim(.seen(record), observation, delay: policy.connectDelay, "not renewed", &random, &actions)
             }
         case .unknown:
             watching.claimAt = nil
             state = .watching(watching)
             if policy.claimsUnknownAtOnce || now - observation.since >= policy.timing.ttl {
-                claim(.seen(renewals: record.renewals), observation, delay: policy.connectDelay, "first start", &random, &actions)
+                claim(.seen(record), observation, delay: policy.connectDelay, "first start", &random, &actions)
             }
         }
     }
