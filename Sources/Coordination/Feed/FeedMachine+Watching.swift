@@ -19,6 +19,9 @@ extension FeedMachine {
         }
     }
 
+    /// This worker's turn among those that claim; who believes itself full comes behind the two best, in case it is not.
+    private var turn: Int { rank.map { $0 == PlacementMachine.Place.full ? 3 : $0 } ?? 1 }
+
     /// Whether the feed is this worker's business while it is not held.
     var isWatcher: Bool { invitedUntil != nil || rank.map { $0 <= PlacementMachine.Place.full } ?? false }
 
@@ -64,7 +67,7 @@ extension FeedMachine {
         guard let observation = watching.observation else { return }
         switch record.state {
         case .free:
-            let stagger = invitedUntil == nil ? policy.claimStagger * ((rank ?? 1) - 1) : .zero
+            let stagger = invitedUntil == nil ? policy.claimStagger * (turn - 1) : .zero
             let claimAt = max(watching.claimAt ?? now + stagger, trustedAt(record, server, now) ?? now)
             guard now >= claimAt else {
                 if claimAt > watching.claimAt ?? now { watching.hasAsked = false }
@@ -73,7 +76,7 @@ extension FeedMachine {
                 state = .watching(watching)
                 return
             }
-            claim(.free, observation, delay: policy.takeoverDelay, "free", &random, &actions)
+            claim(.free, .freed(at: record.renewedAt), observation, delay: policy.takeoverDelay, "free", &random, &actions)
         case .held:
             watching.claimAt = nil
             state = .watching(watching)
@@ -83,15 +86,19 @@ extension FeedMachine {
                     state = .watching(watching)
                     return
                 }
-                claim(.dead(holder), observation, delay: policy.takeoverDelay, "holder proved dead", &random, &actions)
+                claim(.dead(holder), .lost, observation, delay: policy.takeoverDelay, "holder proved dead", &random, &actions)
             } else if now - observation.since >= max(policy.timing.ttl, .milliseconds(record.ttlMilliseconds)) {
-                claim(.seen(renewals: record.renewals), observation, delay: policy.connectDelay, "not renewed", &random, &actions)
+                claim(.seen(renewals: record.renewals), .lost, observation, delay: policy.connectDelay, "not renewed", &random, &actions)
             }
         case .unknown:
             watching.claimAt = nil
             state = .watching(watching)
-            if policy.claimsUnknownAtOnce || now - observation.since >= policy.timing.ttl {
-                claim(.seen(renewals: record.renewals), observation, delay: policy.connectDelay, "first start", &random, &actions)
+            let patience: Duration = policy.claimsUnknownAtOnce ? .zero : policy.timing.ttl
+            // Nobody's takeover: those who are best placed for it come first.
+            let courtesy: Duration = invitedUntil != nil || turn <= 3 ? .zero : policy.timing.observeEvery * 2
+            if now - observation.since >= patience + courtesy {
+                claim(
+                    .seen(renewals: record.renewals), .neverHeld, observation, delay: policy.connectDelay, "first start", &random, &actions)
             }
         }
     }
@@ -123,13 +130,13 @@ extension FeedMachine {
     }
 
     mutating func claim(
-        _ mode: Acquisition.Mode, _ observation: Watching.Observation, delay: ClosedRange<Duration>, _ reason: String,
+        _ mode: Acquisition.Mode, _ vacancy: Vacancy, _ observation: Watching.Observation, delay: ClosedRange<Duration>, _ reason: String,
         _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
     ) {
         guard case .watching(let watching) = state else { return }
         state = .claiming(watching)
         let acquisition = Acquisition(
-            mode: mode, seenEpoch: observation.epoch, delay: draw(delay, &random), connect: draw(policy.connectDelay, &random),
+            mode: mode, vacancy: vacancy, seenEpoch: observation.epoch, delay: draw(delay, &random), connect: draw(policy.connectDelay, &random),
             jump: Int.random(in: 100...999, using: &random), reason: reason)
         actions.append(.acquire(acquisition, connection: observation.connection))
     }

@@ -47,4 +47,7 @@ public struct PlacementSettings: Sendable, Hashable {
 
     /// How often the members' loads are read again: in a cluster of 1,000 every 30 s, so that reading stays far below renewing.
     public func loadRefresh(members: Int) -> Duration { max(settle, .milliseconds(30) * members) }
+
+    /// How often they are read at most where feeds are freed one after the other: everybody reads then, so the more there are, the less often.
+    public func hurriedRefresh(members: Int) -> Duration { max(.milliseconds(100), .milliseconds(10) * members) }
 }

@@ -55,7 +55,7 @@ extension SimulatedRedis {
                 return .success(.feed(.release(reply)))
             case .resume(let feed, let call): return .success(.feed(.resume(try resume(feed, call))))
             case .beat(let call): return .success(try beat(call))
-            case .members: return .success(.members(members()))
+            case .members: return .success(.members(members(), version: membersVersion))
             }
         } catch {
             if let error = error as? RedisError, error.code == .outOfMemory {
@@ -216,6 +216,8 @@ extension SimulatedRedis {
         }
         return .beat(reply, silent: silent, admitted: admitted)
     }
+
+    private var membersVersion: Int { model.hashes[Keys().meta]?["members_version"].flatMap { Int($0) } ?? 0 }
 
     private func members() -> [Member] {
         let keys = Keys()
