@@ -67,6 +67,10 @@ extension FeedMachine {
         guard let observation = watching.observation else { return }
         switch record.state {
         case .free:
+            if watching.observedOutAt != nil {
+                watching.observedOutAt = nil
+                watching.hasAsked = false
+            }
             let stagger = invitedUntil == nil ? policy.claimStagger * (turn - 1) : .zero
             let claimAt = max(watching.claimAt ?? now + stagger, trustedAt(record, server, now) ?? now)
             guard now >= claimAt else {
@@ -79,28 +83,39 @@ extension FeedMachine {
             claim(.free, .freed(at: record.renewedAt), observation, delay: policy.takeoverDelay, "free", &random, &actions)
         case .held:
             watching.claimAt = nil
-            state = .watching(watching)
+            let ttl = max(policy.timing.ttl, .milliseconds(record.ttlMilliseconds))
             if let holder = record.holder, dead.contains(holder) {
                 guard trustedAt(record, server, now) == nil else {
                     holdBack(record, server, now, &watching, &actions)
                     state = .watching(watching)
                     return
                 }
+                state = .watching(watching)
                 claim(.dead(holder), .lost, observation, delay: policy.takeoverDelay, "holder proved dead", &random, &actions)
-            } else if now - observation.since >= max(policy.timing.ttl, .milliseconds(record.ttlMilliseconds)) {
+            } else if isObservedOut(ttl, &watching, now) {
                 claim(.seen(renewals: record.renewals), .lost, observation, delay: policy.connectDelay, "not renewed", &random, &actions)
             }
         case .unknown:
             watching.claimAt = nil
-            state = .watching(watching)
             let patience: Duration = policy.claimsUnknownAtOnce ? .zero : policy.timing.ttl
             // Nobody's takeover: those who are best placed for it come first.
             let courtesy: Duration = invitedUntil != nil || turn <= 3 ? .zero : policy.timing.observeEvery * 2
-            if now - observation.since >= patience + courtesy {
+            if isObservedOut(patience + courtesy, &watching, now) {
                 claim(
                     .seen(renewals: record.renewals), .neverHeld, observation, delay: policy.connectDelay, "first start", &random, &actions)
             }
         }
+    }
+
+    /// Whether the pair has stood for so long. If not, the record is looked at once when it has, since the next regular look may be seconds later.
+    private mutating func isObservedOut(_ duration: Duration, _ watching: inout Watching, _ now: LocalTime) -> Bool {
+        let due = watching.observation.map { $0.since + duration } ?? now
+        if watching.observedOutAt != due {
+            watching.observedOutAt = due
+            watching.hasAsked = false
+        }
+        state = .watching(watching)
+        return now >= due
     }
 
     /// A record that was last acquired under another server process may be older than what that process knew: somebody may hold the feed
@@ -136,7 +151,8 @@ extension FeedMachine {
         guard case .watching(let watching) = state else { return }
         state = .claiming(watching)
         let acquisition = Acquisition(
-            mode: mode, vacancy: vacancy, seenEpoch: observation.epoch, delay: draw(delay, &random), connect: draw(policy.connectDelay, &random),
+            mode: mode, vacancy: vacancy, seenEpoch: observation.epoch, delay: draw(delay, &random),
+            connect: draw(policy.connectDelay, &random),
             jump: Int.random(in: 100...999, using: &random), reason: reason)
         actions.append(.acquire(acquisition, connection: observation.connection))
     }

@@ -90,6 +90,7 @@ extension SimulatedRedis {
             }
             if before?["phase"] == "connecting" { simulation.reach(.crashInConnect) }
             lastGrant[feed] = (simulation.now, worker?.index ?? -1)
+            simulation.acquired(feed, freedAt: before?["state"] == "free" ? before?["renewed_at"].flatMap { Int64($0) } : nil)
             if let trapped { replace(by: trapped, worker, .loseGrant) }
         case .changed:
             if simulation.now - lastGrant[feed].at < 100 * Span.millisecond, lastGrant[feed].worker != worker?.index {
