@@ -22,6 +22,9 @@ extension FeedMachine {
     /// This worker's turn among those that claim; who believes itself full comes behind the two best, in case it is not.
     private var turn: Int { rank.map { $0 == PlacementMachine.Place.full ? 3 : $0 } ?? 1 }
 
+    /// Whether it comes behind the two best with room.
+    private var isReserve: Bool { invitedUntil == nil && rank.map { (3...PlacementMachine.Place.last).contains($0) } ?? false }
+
     /// Whether the feed is this worker's business while it is not held.
     var isWatcher: Bool { invitedUntil != nil || rank.map { $0 <= PlacementMachine.Place.full } ?? false }
 
@@ -99,7 +102,7 @@ extension FeedMachine {
             watching.claimAt = nil
             let patience: Duration = policy.claimsUnknownAtOnce ? .zero : policy.timing.ttl
             // Nobody's takeover: those who are best placed for it come first.
-            let courtesy: Duration = invitedUntil != nil || turn <= 3 ? .zero : policy.timing.observeEvery * 2
+            let courtesy = isReserve ? policy.timing.observeEvery * 2 : .zero
             if isObservedOut(patience + courtesy, &watching, now) {
                 claim(
                     .seen(renewals: record.renewals), .neverHeld, observation, delay: policy.connectDelay, "first start", &random, &actions)

@@ -39,8 +39,8 @@ public struct PlacementMachine: Sendable {
         }
 
         /// The last rank that claims at all.
-        public static let last = 6
-        public static let full = 7
+        public static let last = 4
+        public static let full = 5
         /// Beyond this a free feed whose wake-up was lost could wait longer than T + P + 1 s.
         static let seldomTurns = 12
     }
