@@ -74,7 +74,7 @@ extension FeedMachine {
                 watching.observedOutAt = nil
                 watching.hasAsked = false
             }
-            let stagger = invitedUntil == nil ? policy.claimStagger * (turn - 1) : .zero
+            let stagger = invitedUntil == nil ? policy.claimDelay(rank: turn) : .zero
             let claimAt = max(watching.claimAt ?? now + stagger, trustedAt(record, server, now) ?? now)
             guard now >= claimAt else {
                 if claimAt > watching.claimAt ?? now { watching.hasAsked = false }

@@ -12,7 +12,7 @@ public struct PlacementSettings: Sendable, Hashable {
     public var minimumResidence: Duration
     /// For how long the target of a move must have been below the mean, with unchanged members.
     public var patience: Duration
-    /// A watcher of rank r claims a free feed after (r - 1) times this.
+    /// See `FeedPolicy.claimDelay`.
     public var claimStagger: Duration
 
     public init(
@@ -27,9 +27,6 @@ public struct PlacementSettings: Sendable, Hashable {
         self.patience = patience
         self.claimStagger = claimStagger
     }
-
-    /// The delay of a claim of a free feed; `rank` counts from 1.
-    public func stagger(rank: Int) -> Duration { claimStagger * max(rank - 1, 0) }
 
     /// The fair share of a member: of `total` load, by its weight among all.
     public static func mean(total: Int, weight: Double, weights: Double) -> Double { Double(total) * weight / weights }

@@ -129,7 +129,7 @@ import Testing
         bench.expect(.observed(Bench.record(.free), connection: 1), at: 3, "", .idle)
     }
 
-    @Test(arguments: [(3, 300), (4, 450), (PlacementMachine.Place.full, 300)] as [(Int, Int64)])
+    @Test(arguments: [(3, 200), (4, 250), (PlacementMachine.Place.full, 200)] as [(Int, Int64)])
     func `a free feed that nobody better takes is claimed by the ranks behind in their turn`(rank: Int, stagger: Int64) {
         var bench = FeedStage.idle.reached()
         bench.expect(.placed(rank: rank, alternate: nil), at: 0, "observe", .watch)

@@ -44,7 +44,6 @@ extension [PlacementMachine.Action] {
         #expect(PlacementSettings().patience(members: 2000) == .seconds(50))
         #expect(PlacementSettings().loadRefresh(members: 10) == .seconds(3))
         #expect(PlacementSettings().loadRefresh(members: 1000) == .seconds(30))
-        #expect((1...3).map { PlacementSettings().stagger(rank: $0) } == [.zero, .milliseconds(150), .milliseconds(300)])
     }
 }
 
