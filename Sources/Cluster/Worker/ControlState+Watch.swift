@@ -56,7 +56,7 @@ extension ControlState {
         let mode: AcquireCall.Mode =
             switch acquisition.mode {
             case .free: .free
-            case .seen(let renewals): .seen(renewals: renewals)
+            case .seen(let renewals, let renewedAt): .seen(renewals: renewals, renewedAt: renewedAt)
             case .dead(let holder): .dead(holder: holder)
             }
         let call = AcquireCall(

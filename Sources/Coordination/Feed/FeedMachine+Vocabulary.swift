@@ -92,8 +92,11 @@ extension FeedMachine {
     public struct Acquisition: Sendable, Equatable {
         public enum Mode: Sendable, Equatable {
             case free
-            case seen(renewals: Int)
+            case seen(renewals: Int, renewedAt: Int64?)
             case dead(Incarnation)
+
+            /// The record as it was observed.
+            static func seen(_ record: LeaseObservation) -> Mode { .seen(renewals: record.renewals, renewedAt: record.renewedAt) }
         }
 
         public var mode: Mode

@@ -96,7 +96,7 @@ extension FeedMachine {
                 state = .watching(watching)
                 claim(.dead(holder), .lost, observation, delay: policy.takeoverDelay, "holder proved dead", &random, &actions)
             } else if isObservedOut(ttl, &watching, now) {
-                claim(.seen(renewals: record.renewals), .lost, observation, delay: policy.connectDelay, "not renewed", &random, &actions)
+                claim(.seen(record), .lost, observation, delay: policy.connectDelay, "not renewed", &random, &actions)
             }
         case .unknown:
             watching.claimAt = nil
@@ -104,8 +104,7 @@ extension FeedMachine {
             // Nobody's takeover: those who are best placed for it come first.
             let courtesy = isReserve ? policy.timing.observeEvery * 2 : .zero
             if isObservedOut(patience + courtesy, &watching, now) {
-                claim(
-                    .seen(renewals: record.renewals), .neverHeld, observation, delay: policy.connectDelay, "first start", &random, &actions)
+                claim(.seen(record), .neverHeld, observation, delay: policy.connectDelay, "first start", &random, &actions)
             }
         }
     }

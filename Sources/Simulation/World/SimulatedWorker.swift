@@ -92,7 +92,11 @@ final class SimulatedWorker {
 
     /// Redis has answered renewals: what is trusted from now on is so.
     func heardFromRedis() {
-        if beyondAssumptionsUntil == .max, !isPaused { beyondAssumptionsUntil = simulation.now + 1500 * Span.millisecond }
+        guard beyondAssumptionsUntil == .max, !isPaused else { return }
+        // Whoever is refused asks whether the record is only an older one. Where that answer is slow, the deadline by its own clock comes first.
+        let deadline = wentOnAt + simulation.policy.timing.selfFence.wholeNanoseconds
+        let answered = network.slow > 0 ? max(simulation.now, deadline) : simulation.now
+        beyondAssumptionsUntil = answered + 1500 * Span.millisecond
     }
 
     func setClock(by nanoseconds: Int64) { clockBase += nanoseconds }
