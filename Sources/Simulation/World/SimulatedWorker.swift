@@ -93,9 +93,9 @@ final class SimulatedWorker {
     /// Redis has answered renewals: what is trusted from now on is so.
     func heardFromRedis() {
         guard beyondAssumptionsUntil == .max, !isPaused else { return }
-        // Whoever is refused asks whether the record is only an older one. Where that answer is slow, the deadline by its own clock comes first.
-        let deadline = wentOnAt + simulation.policy.timing.selfFence.wholeNanoseconds
-        let answered = network.slow > 0 ? max(simulation.now, deadline) : simulation.now
+        // This answer may speak of some of its leases only, and the one about the others come late or never, as may the one to the question
+        // whether a record that refused it is only an older one: then the deadline by its own clock comes first.
+        let answered = max(simulation.now, wentOnAt + simulation.policy.timing.selfFence.wholeNanoseconds)
         beyondAssumptionsUntil = answered + 1500 * Span.millisecond
     }
 
