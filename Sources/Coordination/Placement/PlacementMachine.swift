@@ -391,8 +391,10 @@ public struct PlacementMachine: Sendable {
 
     private func ranked(_ feed: FeedName, _ entry: Entry, load: Int) -> Place? {
         guard let me, !isDraining else { return nil }
-        let best = Rendezvous.best(entry.hash, among: candidates) { others[$0].host != me.host }
-        let alternate = best.map { candidates[$0].name }
+        // Of all workers: only asked for where there is a place.
+        var alternate: String? {
+            Rendezvous.best(entry.hash, among: candidates) { others[$0].host != me.host }.map { candidates[$0].name }
+        }
         if held[feed] != nil {
             let better = Rendezvous.better(entry.hash, than: own, among: candidates, limit: .max) { _ in true } ?? []
             return Place(rank: better.count + 1, look: .often, alternate: alternate)

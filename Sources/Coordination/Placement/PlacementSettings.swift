@@ -2,7 +2,7 @@
 public struct PlacementSettings: Sendable, Hashable {
     /// `placement.cap`: how far above its fair share a worker's load may be, as a factor.
     public var capFactor: Double
-    /// `placement.settle`: a joining member counts after this time, and the member list is read at most once in it.
+    /// `placement.settle`: a joining member counts after this time, and the member list is read at most once in it, but for feeds that were freed.
     public var settle: Duration
     /// `placement.round`: the time between two rounds of shedding; doubles while they follow one another.
     public var round: Duration
@@ -12,12 +12,10 @@ public struct PlacementSettings: Sendable, Hashable {
     public var minimumResidence: Duration
     /// For how long the target of a move must have been below the mean, with unchanged members.
     public var patience: Duration
-    /// See `FeedPolicy.claimDelay`.
-    public var claimStagger: Duration
 
     public init(
         capFactor: Double = 1.10, settle: Duration = .seconds(3), round: Duration = .seconds(60), roundCap: Duration = .seconds(240),
-        minimumResidence: Duration = .seconds(600), patience: Duration = .seconds(30), claimStagger: Duration = .milliseconds(150)
+        minimumResidence: Duration = .seconds(600), patience: Duration = .seconds(30)
     ) {
         self.capFactor = capFactor
         self.settle = settle
@@ -25,7 +23,6 @@ public struct PlacementSettings: Sendable, Hashable {
         self.roundCap = roundCap
         self.minimumResidence = minimumResidence
         self.patience = patience
-        self.claimStagger = claimStagger
     }
 
     /// The fair share of a member: of `total` load, by its weight among all.
