@@ -12,10 +12,12 @@ public struct PlacementSettings: Sendable, Hashable {
     public var minimumResidence: Duration
     /// For how long the target of a move must have been below the mean, with unchanged members.
     public var patience: Duration
+    /// The advantage of the best placed over the next when several claim a free feed; see `FeedPolicy.claimDelay`.
+    public var claimStagger: Duration
 
     public init(
         capFactor: Double = 1.10, settle: Duration = .seconds(3), round: Duration = .seconds(60), roundCap: Duration = .seconds(240),
-        minimumResidence: Duration = .seconds(600), patience: Duration = .seconds(30)
+        minimumResidence: Duration = .seconds(600), patience: Duration = .seconds(30), claimStagger: Duration = .milliseconds(150)
     ) {
         self.capFactor = capFactor
         self.settle = settle
@@ -23,6 +25,7 @@ public struct PlacementSettings: Sendable, Hashable {
         self.roundCap = roundCap
         self.minimumResidence = minimumResidence
         self.patience = patience
+        self.claimStagger = claimStagger
     }
 
     /// The fair share of a member: of `total` load, by its weight among all.
