@@ -3,7 +3,7 @@ import Simulation
 import Testing
 
 /// How long leases are held by nobody when several workers die in quick succession, in virtual time and with the real settings of placement.
-@Suite(.timeLimit(.minutes(10)))
+@Suite(.serialized, .timeLimit(.minutes(10)))
 struct TakeoverTests {
     private static let second: Int64 = 1_000_000_000
     private static let death = 40 * second
@@ -43,7 +43,7 @@ struct TakeoverTests {
     /// From within the reaping of the first to when its replacement has just begun to count.
     @Test(arguments: [0, 50, 300, 1000, 2000, 2900, 3300, 4500] as [Int64])
     func `of two producers that die within seconds every lease is taken at once, while the first one's replacement settles`(apart: Int64) {
-        for seed in UInt64(1)...4 {
+        for seed in UInt64(1)...3 {
             let plan = [
                 PlannedFault(at: Self.death, fault: .kill(worker: 0, restartAfter: 100_000_000)),
                 PlannedFault(at: Self.death + apart * 1_000_000, fault: .kill(worker: 2, restartAfter: 100_000_000)),
@@ -57,7 +57,7 @@ struct TakeoverTests {
     }
 
     @Test func `three of four die one after the other, and the last one takes everything at once`() {
-        for seed in UInt64(1)...4 {
+        for seed in UInt64(1)...3 {
             let plan = (0..<3).map {
                 PlannedFault(
                     at: Self.death + Int64($0) * 700_000_000, fault: .kill(worker: $0, restartAfter: 100_000_000))
@@ -72,7 +72,7 @@ struct TakeoverTests {
     /// Polling is the guarantee: T + P + 1 s.
     @Test(arguments: [50, 1000, 2900] as [Int64])
     func `with all wake-ups lost no lease is without a holder for longer than T + P + 1 s`(apart: Int64) {
-        for seed in UInt64(1)...4 {
+        for seed in UInt64(1)...3 {
             let plan = [
                 PlannedFault(at: Self.death, fault: .kill(worker: 0, restartAfter: 100_000_000)),
                 PlannedFault(at: Self.death + apart * 1_000_000, fault: .kill(worker: 3, restartAfter: 100_000_000)),
