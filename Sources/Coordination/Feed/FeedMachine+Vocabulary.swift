@@ -100,6 +100,8 @@ extension FeedMachine {
         }
 
         public var mode: Mode
+        /// For whoever decides whether there is room.
+        public var vacancy: Vacancy
         public var seenEpoch: Int
         /// Delay if the old holder was live.
         public var delay: Duration
