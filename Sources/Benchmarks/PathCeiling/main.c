@@ -1,7 +1,8 @@
 // The ceiling of the packet path: how many packets a second the publish function takes when a C program feeds it.
 //
 // The lease is held and live already; the program sends batches as a worker does (the same arguments, at most 8 batches in flight) and does
-// nothing else: no websocket, no fields, no ring.
+// nothing else: no websocket, no fields, no ring. No two payloads are alike, as no two packets are: Redis keeps a string that it has seen already, and
+// is spared a copy of it.
 //
 // Usage: PathCeiling redis-socket lease control registry stream token epoch first-ms bytes batch count
 // Prints one JSON object: packets, wall_s.
@@ -29,6 +30,11 @@ static void write_all(int to, const char *bytes, size_t length) {
         bytes += put;
         length -= (size_t)put;
     }
+}
+
+// Writes the number into the payload's first digits.
+static void number_payload(char *payload, size_t bytes, unsigned long long number) {
+    for (size_t place = bytes < 12 ? bytes : 12; place-- > 0; number /= 10) payload[place] = (char)('0' + number % 10);
 }
 
 int main(int count, char **values) {
@@ -85,6 +91,7 @@ int main(int count, char **values) {
                 at = path_bulk(at, id, (size_t)length + 12);
                 at = path_bulk_number(at, receipt);
                 at = path_bulk_number(at, (unsigned long long)sent);
+                number_payload(payload, bytes, (unsigned long long)sent);
                 at = path_bulk(at, payload, bytes);
                 sent++;
             }

@@ -223,7 +223,7 @@ public struct ColonyConfiguration: Sendable {
         let settings = try settings(of: feed, entry: entry)
         let policy = FeedPolicy(
             timing: lease, connectDelay: settings.connectDelay, takeoverDelay: settings.takeoverDelay, pace: settings.pace,
-            quarantine: settings.quarantine)
+            quarantine: settings.quarantine, claimStagger: placement.claimStagger)
         var feed = FeedConfiguration(
             keys: keys.feed(feed, group: entry.budget), dialect: try dialect(of: feed), policy: policy)
         feed.webSocket.roots = settings.roots

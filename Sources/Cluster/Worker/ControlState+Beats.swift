@@ -14,7 +14,7 @@ extension ControlState {
             guard case .success(let reply) = result else { return }
             if reply.generation != generation { dataSetChanged(to: reply.generation) }
             membersVersion = reply.membersVersion
-            redisNow = reply.now
+            redisRead(reply.now)
             perform(
                 placement.beatReplied(membersVersion: reply.membersVersion, catalogueVersion: reply.catalogueVersion, now: .now()),
                 catalogueVersion: reply.catalogueVersion)
@@ -40,17 +40,6 @@ extension ControlState {
         watchName()
         tellParked()
         subscribeToWakes()
-    }
-
-    /// A beat out of turn, to learn of changed members at once; many wake-ups make one.
-    func hurry() {
-        guard !isHurrying else { return }
-        isHurrying = true
-        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
-        eventLoop.scheduleTask(in: .milliseconds(1)) {
-            loopBound.value.isHurrying = false
-            loopBound.value.readMembers()
-        }
     }
 
     /// Behind the beat that is under way, so that two that start at once see each other.

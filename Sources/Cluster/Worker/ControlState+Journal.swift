@@ -24,13 +24,14 @@ extension ControlState {
                 ("epoch", .number(Int64(token.epoch))), ("sent", .number(sentAt.nanoseconds)),
                 ("deadline", .number(deadline?.nanoseconds ?? 0)), ("kept", .flag(deadline != nil)),
             ])
-        noteLoad(feed, at: "grant")
+        noteLoad(feed, at: "grant", cap: placement.cap)
     }
 
-    func noteLoad(_ feed: FeedName, at why: String) {
+    /// `cap`: the one that the load was held against.
+    func noteLoad(_ feed: FeedName, at why: String, cap: Int) {
         journal?.add(
             .load, feed: feed,
-            [("why", .text(why)), ("load", .number(Int64(placement.load))), ("cap", .number(Int64(placement.cap)))])
+            [("why", .text(why)), ("load", .number(Int64(placement.load))), ("cap", .number(Int64(cap)))])
     }
 
     func note(_ event: RenewalKeeper.Event) {

@@ -8,7 +8,11 @@ import RedisClient
 /// Who else there is, what is to be run, and where.
 extension ControlState {
     func readMembers() {
-        let version = membersVersion
+        // Before the members, so that the version is never newer than they are.
+        var version = membersVersion
+        send(["HGET", .string(configuration.keys.meta), "members_version"]) { result in
+            if case .success(let reply) = result, let number = reply.integer { version = Int(number) }
+        }
         send(["ZRANGE", .string(configuration.keys.beats), "0", "-1", "WITHSCORES"]) { [self] result in
             guard case .success(let reply) = result, let values = reply.array else {
                 return perform(placement.membersNotRead(now: .now()))
@@ -75,12 +79,20 @@ extension ControlState {
             if case .success(let reply) = result { lastAdmitted[group] = reply.integer }
             send(["TIME"]) { [self] result in
                 if case .success(let reply) = result, let time = reply.array, let seconds = time.first?.integer {
-                    redisNow = max(redisNow, seconds * 1000 + (time.last?.integer ?? 0) / 1000)
+                    redisRead(max(redisNow, seconds * 1000 + (time.last?.integer ?? 0) / 1000))
                 }
                 next()
             }
         }
     }
+
+    func redisRead(_ milliseconds: Int64) {
+        redisNow = milliseconds
+        redisReadAt = .now()
+    }
+
+    /// What Redis' clock shows, as far as is known: ms.
+    func redisTime(_ now: LocalTime) -> Int64 { redisNow + (now - redisReadAt).wholeMilliseconds }
 
     func isPaceFree(_ feed: FeedName) -> Bool { (paceLeft(feed) ?? .zero) <= .zero }
 

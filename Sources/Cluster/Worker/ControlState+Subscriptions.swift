@@ -75,7 +75,7 @@ extension ControlState {
         case .freed(let feed):
             feeds[feed]?.post(.woken)
             // Why was it freed? Somebody died or drains: the ranks are others now.
-            hurry()
+            perform(placement.hurry(now: .now()))
         case .subscriptions(let feed): readSubscriptions([feed])
         case .request(let field): wokenByRequest(field)
         case nil: break

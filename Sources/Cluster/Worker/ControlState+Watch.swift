@@ -8,12 +8,9 @@ import RedisClient
 extension ControlState {
     func observeTick() {
         observeTurn += 1
-        // The first-ranked watcher looks at every turn, the others at every other.
         let due = feeds.keys.filter { feed in
             guard !held.contains(feed) else { return false }
-            if isInvited(feed) { return true }
-            guard let rank = places[feed]?.rank, rank <= PlacementMachine.Place.full else { return false }
-            return rank == 1 || observeTurn % 2 == 0
+            return isInvited(feed) || places[feed]?.look.isDue(turn: observeTurn) ?? false
         }
         observe(Array(due))
     }
@@ -45,14 +42,21 @@ extension ControlState {
         guard let handle = feeds[feed] else { return }
         let isInvited = isInvited(feed)
         guard number == connectionNumber, connection != nil else { return handle.post(.acquireFailed) }
-        guard placement.reserve(feed, isInvited: isInvited) else { return handle.post(.claimNotMade) }
+        let isTakeover = configuration.placement.isTakeover(acquisition.vacancy, redisNow: redisTime(.now()))
+        let claim: PlacementMachine.Claim = isInvited ? .handover : isTakeover ? .takeover : .fresh
+        guard placement.reserve(feed, for: claim) else {
+            handle.post(.claimNotMade)
+            // Perhaps only as far as this worker has heard.
+            if isTakeover { perform(placement.hurry(now: .now())) }
+            return
+        }
         // A handover's target is its owner's or the operator's choice, made before this worker knows who is leaving.
-        noteLoad(feed, at: isInvited ? "handover" : "claim")
+        noteLoad(feed, at: isInvited ? "handover" : "claim", cap: placement.cap(for: isInvited ? .fresh : claim))
         let policy = settings(of: feed)
         let mode: AcquireCall.Mode =
             switch acquisition.mode {
             case .free: .free
-            case .seen(let renewals): .seen(renewals: renewals)
+            case .seen(let renewals, let renewedAt): .seen(renewals: renewals, renewedAt: renewedAt)
             case .dead(let holder): .dead(holder: holder)
             }
         let call = AcquireCall(

@@ -52,7 +52,9 @@ final class ControlState {
     var membersVersion = 0
     /// Redis TIME of the last admitted disconnect, by budget group, ms.
     var lastAdmitted: [String: Int64] = [:]
+    /// Redis TIME when it was last read, ms, and when that was here.
     var redisNow: Int64 = 0
+    var redisReadAt = LocalTime.now()
     var catalogue: [FeedName: CatalogueEntry] = [:]
     /// Held feeds whose entry has changed since their runner was made.
     var outdated: Set<FeedName> = []
@@ -64,7 +66,6 @@ final class ControlState {
     /// Of the data set; empty before the first beat.
     var generation = ""
     private var timers: [RepeatedTask] = []
-    var isHurrying = false
     /// This worker's place for each feed it watches or holds.
     var places: [FeedName: PlacementMachine.Place] = [:]
     var held: Set<FeedName> = []

@@ -26,6 +26,9 @@ public struct WorkerFeedReport: Codable, Sendable, Equatable {
     public var connections: Int?
     public var failures: Int?
 
+    /// `subscriptions` as a worker writes them: a JSON object, made once for many beats. Empty where this was read.
+    private var subscriptionsText = ""
+
     enum CodingKeys: String, CodingKey {
         case phase, epoch, packets
         case packetsPerSecond = "packets_per_s"
@@ -47,9 +50,7 @@ public struct WorkerFeedReport: Codable, Sendable, Equatable {
         ringBytes = status.ringBytes
         subscriptionsVersion = status.subscriptionsVersion
         subscriptions = [:]
-        for subscription in status.subscriptions {
-            subscriptions[subscription.topic.description] = subscription.state.description
-        }
+        subscriptionsText = status.subscriptions
         reason = status.reason
         connections = status.connections
         failures = status.failures
@@ -63,6 +64,7 @@ public struct WorkerFeedReport: Codable, Sendable, Equatable {
     /// Written by hand: it is made once a second, and a generic encoder builds a tree of thousands of values for it.
     static func encode(_ reports: [String: WorkerFeedReport]) -> String {
         var text = "{"
+        text.reserveCapacity(reports.values.reduce(0) { $0 + $1.subscriptionsText.utf8.count + 400 })
         for (feed, report) in reports.sorted(by: { $0.key < $1.key }) {
             if text.utf8.count > 1 { text += "," }
             append(feed, to: &text)
@@ -87,16 +89,22 @@ public struct WorkerFeedReport: Codable, Sendable, Equatable {
         if let connections { text += ",\"connections\":\(connections)" }
         if let failures { text += ",\"failures\":\(failures)" }
         if let subscriptionsVersion { text += ",\"subscriptions_version\":\(subscriptionsVersion)" }
-        text += ",\"subscriptions\":{"
-        var isFirst = true
-        for (topic, state) in subscriptions {
-            if !isFirst { text += "," }
-            isFirst = false
-            Self.append(topic, to: &text)
-            text += ":"
-            Self.append(state, to: &text)
+        text += ",\"subscriptions\":"
+        if subscriptionsText.isEmpty {
+            text += "{"
+            var isFirst = true
+            for (topic, state) in subscriptions {
+                if !isFirst { text += "," }
+                isFirst = false
+                Self.append(topic, to: &text)
+                text += ":"
+                Self.append(state, to: &text)
+            }
+            text += "}"
+        } else {
+            text += subscriptionsText
         }
-        text += "},\"reason\":"
+        text += ",\"reason\":"
         Self.append(reason, to: &text)
         text += "}"
     }

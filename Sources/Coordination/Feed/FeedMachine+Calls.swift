@@ -3,7 +3,7 @@ extension FeedMachine {
         if case .repeats(let at)? = pending?.status, now >= at { repeatPending(now, &actions) }
         switch state {
         case .watching(var watching):
-            guard let at = watching.claimAt, now >= at, !watching.hasAsked else { return }
+            guard let at = watching.lookAt, now >= at else { return }
             watching.hasAsked = true
             state = .watching(watching)
             actions.append(.observe)

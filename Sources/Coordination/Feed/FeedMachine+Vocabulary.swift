@@ -92,11 +92,16 @@ extension FeedMachine {
     public struct Acquisition: Sendable, Equatable {
         public enum Mode: Sendable, Equatable {
             case free
-            case seen(renewals: Int)
+            case seen(renewals: Int, renewedAt: Int64?)
             case dead(Incarnation)
+
+            /// The record as it was observed.
+            static func seen(_ record: LeaseObservation) -> Mode { .seen(renewals: record.renewals, renewedAt: record.renewedAt) }
         }
 
         public var mode: Mode
+        /// For whoever decides whether there is room.
+        public var vacancy: Vacancy
         public var seenEpoch: Int
         /// Delay if the old holder was live.
         public var delay: Duration

@@ -19,6 +19,12 @@ extension FeedMachine {
         }
     }
 
+    /// This worker's turn among those that claim; who believes itself full comes behind the two best, in case it is not.
+    private var turn: Int { rank.map { $0 == PlacementMachine.Place.full ? 3 : $0 } ?? 1 }
+
+    /// Whether it comes behind the two best with room.
+    private var isReserve: Bool { invitedUntil == nil && rank.map { (3...PlacementMachine.Place.last).contains($0) } ?? false }
+
     /// Whether the feed is this worker's business while it is not held.
     var isWatcher: Bool { invitedUntil != nil || rank.map { $0 <= PlacementMachine.Place.full } ?? false }
 
@@ -64,7 +70,11 @@ extension FeedMachine {
         guard let observation = watching.observation else { return }
         switch record.state {
         case .free:
-            let stagger = invitedUntil == nil ? policy.claimStagger * ((rank ?? 1) - 1) : .zero
+            if watching.observedOutAt != nil {
+                watching.observedOutAt = nil
+                watching.hasAsked = false
+            }
+            let stagger = invitedUntil == nil ? policy.claimDelay(rank: turn) : .zero
             let claimAt = max(watching.claimAt ?? now + stagger, trustedAt(record, server, now) ?? now)
             guard now >= claimAt else {
                 if claimAt > watching.claimAt ?? now { watching.hasAsked = false }
@@ -73,27 +83,41 @@ extension FeedMachine {
                 state = .watching(watching)
                 return
             }
-            claim(.free, observation, delay: policy.takeoverDelay, "free", &random, &actions)
+            claim(.free, .freed(at: record.renewedAt), observation, delay: policy.takeoverDelay, "free", &random, &actions)
         case .held:
             watching.claimAt = nil
-            state = .watching(watching)
+            let ttl = max(policy.timing.ttl, .milliseconds(record.ttlMilliseconds))
             if let holder = record.holder, dead.contains(holder) {
                 guard trustedAt(record, server, now) == nil else {
                     holdBack(record, server, now, &watching, &actions)
                     state = .watching(watching)
                     return
                 }
-                claim(.dead(holder), observation, delay: policy.takeoverDelay, "holder proved dead", &random, &actions)
-            } else if now - observation.since >= max(policy.timing.ttl, .milliseconds(record.ttlMilliseconds)) {
-                claim(.seen(renewals: record.renewals), observation, delay: policy.connectDelay, "not renewed", &random, &actions)
+                state = .watching(watching)
+                claim(.dead(holder), .lost, observation, delay: policy.takeoverDelay, "holder proved dead", &random, &actions)
+            } else if isObservedOut(ttl, &watching, now) {
+                claim(.seen(record), .lost, observation, delay: policy.connectDelay, "not renewed", &random, &actions)
             }
         case .unknown:
             watching.claimAt = nil
-            state = .watching(watching)
-            if policy.claimsUnknownAtOnce || now - observation.since >= policy.timing.ttl {
-                claim(.seen(renewals: record.renewals), observation, delay: policy.connectDelay, "first start", &random, &actions)
+            let patience: Duration = policy.claimsUnknownAtOnce ? .zero : policy.timing.ttl
+            // Nobody's takeover: those who are best placed for it come first.
+            let courtesy = isReserve ? policy.timing.observeEvery * 2 : .zero
+            if isObservedOut(patience + courtesy, &watching, now) {
+                claim(.seen(record), .neverHeld, observation, delay: policy.connectDelay, "first start", &random, &actions)
             }
         }
+    }
+
+    /// Whether the pair has stood for so long. If not, the record is looked at once when it has, since the next regular look may be seconds later.
+    private mutating func isObservedOut(_ duration: Duration, _ watching: inout Watching, _ now: LocalTime) -> Bool {
+        let due = watching.observation.map { $0.since + duration } ?? now
+        if watching.observedOutAt != due {
+            watching.observedOutAt = due
+            watching.hasAsked = false
+        }
+        state = .watching(watching)
+        return now >= due
     }
 
     /// A record that was last acquired under another server process may be older than what that process knew: somebody may hold the feed
@@ -123,13 +147,14 @@ extension FeedMachine {
     }
 
     mutating func claim(
-        _ mode: Acquisition.Mode, _ observation: Watching.Observation, delay: ClosedRange<Duration>, _ reason: String,
+        _ mode: Acquisition.Mode, _ vacancy: Vacancy, _ observation: Watching.Observation, delay: ClosedRange<Duration>, _ reason: String,
         _ random: inout some RandomNumberGenerator, _ actions: inout [Action]
     ) {
         guard case .watching(let watching) = state else { return }
         state = .claiming(watching)
         let acquisition = Acquisition(
-            mode: mode, seenEpoch: observation.epoch, delay: draw(delay, &random), connect: draw(policy.connectDelay, &random),
+            mode: mode, vacancy: vacancy, seenEpoch: observation.epoch, delay: draw(delay, &random),
+            connect: draw(policy.connectDelay, &random),
             jump: Int.random(in: 100...999, using: &random), reason: reason)
         actions.append(.acquire(acquisition, connection: observation.connection))
     }

@@ -63,12 +63,17 @@ public struct FeedMachine: Sendable {
         var observation: Observation?
         /// When a free feed may be claimed by this rank.
         var claimAt: LocalTime?
-        /// That time has come, and the record was asked for again.
+        /// When the holder, or that nobody is known to hold it, has been observed for long enough.
+        var observedOutAt: LocalTime?
+        /// The time that is set of these two has come, and the record was asked for again.
         var hasAsked = false
         /// It has been told that the claim waits for a server to have been watched long enough.
         var isHeldBack = false
         /// See `backdateObservation`.
         var isBackdated = false
+
+        /// When to look out of turn.
+        var lookAt: LocalTime? { hasAsked ? nil : claimAt ?? observedOutAt }
     }
 
     struct Waiting: Sendable, Equatable {
@@ -161,7 +166,7 @@ public struct FeedMachine: Sendable {
         if let lease { times.append(lease.deadline) }
         if case .repeats(let at)? = pending?.status { times.append(at) }
         switch state {
-        case .watching(let watching): if let at = watching.claimAt, !watching.hasAsked { times.append(at) }
+        case .watching(let watching): if let at = watching.lookAt { times.append(at) }
         case .waiting(let waiting): times.append(waiting.gateAt)
         case .fenced(_, let until): times.append(until)
         case .idle, .claiming, .calling, .dialing, .beginning, .live, .softening, .resuming, .ending, .releasing, .finished: break

@@ -13,8 +13,12 @@ public struct FeedPolicy: Sendable {
     public var retryCap: Duration
     /// True only where the caller itself started the data set: a record nobody ever held need not be observed first.
     public var claimsUnknownAtOnce: Bool
-    /// Advantage of each better rank over the next when several claim a free feed.
+    /// Advantage of the first rank when several claim a free feed.
     public var claimStagger: Duration
+
+    /// How long a worker of this rank (from 1 on) waits before it claims a free feed: the second one stagger, the others a third of one
+    /// behind each other. They follow when the first two are dead or full, and even the last has it a quarter of a second after it was freed.
+    public func claimDelay(rank: Int) -> Duration { rank <= 1 ? .zero : claimStagger + claimStagger / 3 * (rank - 2) }
 
     public init(
         timing: LeaseTiming = LeaseTiming(), connectDelay: ClosedRange<Duration> = .seconds(1)...(.seconds(5)),

@@ -7,8 +7,9 @@ public struct AcquireCall: FunctionCall, Hashable {
     public enum Mode: Sendable, Hashable {
         /// The record says `free`.
         case free
-        /// Neither epoch nor renewals moved for T: takeover by observation.
-        case seen(renewals: Int)
+        /// Neither epoch nor renewals moved for T: takeover by observation. `renewedAt` (ms) tells the record that was seen from one that took its
+        /// place and has come to the same numbers; nil: that is not asked.
+        case seen(renewals: Int, renewedAt: Int64? = nil)
         /// The holder is proven dead.
         case dead(holder: Incarnation)
     }
@@ -63,17 +64,18 @@ public struct AcquireCall: FunctionCall, Hashable {
     public var keys: [String] { [feed.lease, feed.disconnects, feed.control, feed.events] }
 
     public var values: [RedisArgument] {
-        let (word, seen): (RedisArgument, RedisArgument) =
+        let (word, seen, seenAt): (RedisArgument, RedisArgument, RedisArgument?) =
             switch mode {
-            case .free: ("free", "0")
-            case .seen(let renewals): ("seen", RedisArgument(renewals))
-            case .dead(let holder): ("dead", RedisArgument(holder))
+            case .free: ("free", "0", nil)
+            case .seen(let renewals, let renewedAt): ("seen", RedisArgument(renewals), renewedAt.map { RedisArgument($0) })
+            case .dead(let holder): ("dead", RedisArgument(holder), nil)
             }
-        return [
+        let values: [RedisArgument] = [
             RedisArgument(incarnation), RedisArgument(ttlMilliseconds), word, RedisArgument(seenEpoch), seen, RedisArgument(floor),
             RedisArgument(floorMilliseconds), RedisArgument(delayMilliseconds), RedisArgument(connectMilliseconds),
             RedisArgument(paceMilliseconds), RedisArgument(quarantineMilliseconds), .string(server), RedisArgument(jump), .string(reason),
         ]
+        return values + (seenAt.map { [$0] } ?? [])
     }
 
     public static func decode(_ reply: RedisValue) throws(CoordinationError) -> AcquireReply {

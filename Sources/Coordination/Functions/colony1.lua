@@ -348,7 +348,7 @@ end
 -- acquire: takes a lease that is free, was observed out, or whose holder is proven dead.
 -- KEYS  R D C E
 -- ARGV  incarnation, ttl_ms, mode (free | seen | dead), seen_epoch, seen (free: ignored; seen: renewals; dead: holder), floor, floor_ms,
---       delay, connect, pace, quarantine, server, jump, reason
+--       delay, connect, pace, quarantine, server, jump, reason, seen_at (seen: renewed_at, ms; '' or missing: not compared)
 -- 1 epoch pending ms previous_epoch previous_next last_ms now      granted; ms: until the reconnect is due or may be admitted
 -- 0 CHANGED holder epoch renewals                                  the record is not what the caller saw (holder '' when not held)
 -- 0 RESERVED ms                                                    another worker has a head start
@@ -356,7 +356,8 @@ end
 -- 0 FENCED                                                         no record: init first
 -- Repeat: held by the caller, taken from seen_epoch and still waiting: the same reply.
 -- Keeps: the token changes, so that nothing of an older epoch is stored behind the `fence`, which sorts behind all of it; a crash of a
--- live holder is a disconnect; what is owed is inherited, never counted twice.
+-- live holder is a disconnect; what is owed is inherited, never counted twice. A claim of what was seen of a record that was removed, done
+-- after the feed got a new one whose numbers came again, finds another `renewed_at`.
 local function acquire(keys, args)
     local lease, disconnects, control, events = keys[1], keys[2], keys[3], keys[4]
     local incarnation, ttl, mode = word(args[1], 'incarnation'), number(args[2], 'ttl_ms'), args[3]
@@ -364,7 +365,7 @@ local function acquire(keys, args)
     local floor, floor_ms = number(args[6], 'floor'), number(args[7], 'floor_ms')
     local delay, connect, pace = number(args[8], 'delay'), number(args[9], 'connect'), number(args[10], 'pace')
     local quarantine, server, jump = number(args[11], 'quarantine'), word(args[12], 'server'), jump_of(args[13])
-    local reason = word(args[14], 'reason')
+    local reason, seen_at = word(args[14], 'reason'), args[15] or ''
     local now = clock()
     local record = record_of(lease)
     if not record then return { '0', 'FENCED' } end
@@ -380,6 +381,7 @@ local function acquire(keys, args)
         as_seen = as_seen and record.state == 'free'
     elseif mode == 'seen' then
         as_seen = as_seen and stored(record.renewals) == number(seen, 'seen')
+            and (seen_at == '' or stored(record.renewed_at) == number(seen_at, 'seen_at'))
     elseif mode == 'dead' then
         as_seen = as_seen and held and record.holder == seen
     else

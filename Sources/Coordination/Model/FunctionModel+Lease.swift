@@ -42,7 +42,12 @@ extension FunctionModel {
         let asSeen: Bool
         switch mode {
         case "free": asSeen = record["state"] == "free"
-        case "seen": asSeen = record.number("renewals") == (try call.number(4)) || omitted.contains(.renewals)
+        case "seen":
+            let renewals = try call.number(4)
+            let seenAt = call.values.count > 14 && !call.values[14].isEmpty ? try call.number(14) : nil
+            asSeen =
+                omitted.contains(.renewals)
+                || (record.number("renewals") == renewals && (seenAt == nil || record.number("renewed_at") == seenAt))
         case "dead": asSeen = held && record["holder"] == seen
         default: throw Self.error("BADARG mode must be free, seen or dead, not \(mode)")
         }

@@ -56,7 +56,7 @@ extension PlacementMachine {
             guard !usedBudgets.contains(entry.budget), isPaceFree(feed) else { continue }
             let target = Rendezvous.best(entry.hash, among: candidates) { index in
                 let other = others[index]
-                return ready[index] && Double(other.load) < other.mean && other.load + entry.weight <= other.cap
+                return ready[index] && Double(other.load) < other.share.mean && other.load + entry.weight <= other.share.cap
             }
             guard let target else { continue }
             usedBudgets.insert(entry.budget)

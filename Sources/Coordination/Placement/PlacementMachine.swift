@@ -3,14 +3,66 @@
 public struct PlacementMachine: Sendable {
     /// A feed's place at this worker.
     public struct Place: Sendable, Hashable {
-        /// 1 or 2 for a feed to watch and to claim: the rank among the members below their cap; `full` for one to watch only. For a held feed
-        /// the rank among all.
+        /// 1 to `last` for a feed to claim: the rank among the members with room for it; `full` for one that there is no room for here. For a
+        /// held feed the rank among all.
         public var rank: Int
-        /// One of the two best placed of all, but at its cap. It watches, so that what it has observed counts when a member that fell silent
-        /// counts no longer and the caps rise: otherwise nobody might watch the feeds of that member, and the takeover would begin with T from then on.
-        public static let full = 3
+        public var look: Look
         /// The best member on another host, to hand the feed to when this host does not reach the exchange.
         public var alternate: String?
+
+        public init(rank: Int, look: Look, alternate: String? = nil) {
+            self.rank = rank
+            self.look = look
+            self.alternate = alternate
+        }
+
+        /// How often the feed's record is looked at, as long as another holds it; a wake-up that says it was freed is followed by everybody
+        /// with a place. Ranks are guesses: loads are seconds old, and the better placed may have died together with the holder.
+        public enum Look: Sendable, Hashable {
+            /// At every turn: the first rank.
+            case often
+            /// At every other: the second rank, so that two watch; the best of another host than all better ones, so that no host takes
+            /// holder and watchers along; and who would be one of these but is at its cap: what it has observed counts when a member that fell
+            /// silent counts no longer and the caps rise.
+            case steadily
+            /// Behind these, in case none of them has the room it was believed to have, and the wake-up was lost.
+            case seldom
+
+            /// Whether it is looked at in this turn, counted from 0.
+            public func isDue(turn: Int) -> Bool {
+                switch self {
+                case .often: true
+                case .steadily: turn % 2 == 0
+                case .seldom: turn % Place.seldomTurns == 0
+                }
+            }
+        }
+
+        /// The last rank that claims at all.
+        public static let last = 4
+        public static let full = 5
+        /// Beyond this a free feed whose wake-up was lost could wait longer than T + P + 1 s.
+        static let seldomTurns = 12
+    }
+
+    /// What a feed is claimed for; it decides how much the worker may hold.
+    public enum Claim: Sendable, Hashable {
+        /// Nobody has lost it: all that are ready share, also those that are about to count.
+        case fresh
+        /// Somebody has just lost it: those that count hold it until newcomers do. It would wait for them otherwise, as they may not take it yet.
+        case takeover
+        /// Its owner, or an operator, has chosen this worker: no cap applies.
+        case handover
+    }
+
+    /// A member's part of all feeds.
+    struct Share: Sendable {
+        var cap = 0
+        var mean = 0.0
+
+        /// Below the cap with the feed on top. One heavier than others may find no such place although there is room in all; it may go where
+        /// the load is below the mean, and somebody's always is.
+        func fits(_ weight: Int, load: Int) -> Bool { load + weight <= cap || (weight > 1 && Double(load) < mean) }
     }
 
     public enum Action: Sendable, Hashable {
@@ -32,10 +84,14 @@ public struct PlacementMachine: Sendable {
     struct Other: Sendable {
         var host: String
         var load: Int
-        var cap: Int
-        var mean: Double
+        /// Of what is shared by all that are ready.
+        var share: Share
+        /// Of what is shared by those that are settled.
+        var takeover: Share
         /// Since when its load is seen below its mean.
         var belowMeanSince: LocalTime?
+
+        var excess: Double { Double(load) - share.mean }
     }
 
     struct Entry: Sendable {
@@ -54,11 +110,9 @@ public struct PlacementMachine: Sendable {
     var feeds: [FeedName: Entry] = [:]
     private var total = 0
     private var heaviest = 1
-    /// The most this worker may hold, in weights of feeds; 0 before it counts itself.
-    /// The most this worker may hold, in weights.
-    public private(set) var cap = 0
-    /// This worker's fair share of all feeds; 0 while it does not count.
-    public private(set) var mean = 0.0
+    /// This worker's own; nothing before it counts itself.
+    private var share = Share()
+    private var takeover = Share()
     /// Held feeds, and since when.
     var held: [FeedName: LocalTime] = [:]
     /// Claims under way; they count as load.
@@ -81,6 +135,8 @@ public struct PlacementMachine: Sendable {
     /// A read that failed is not repeated at once, however short the settle time.
     private var notReadBefore = LocalTime(nanoseconds: .min)
     private var isReading = false
+    /// The members are wanted before their time.
+    private var isHurried = false
     private var isReadingCatalogue = false
     var stableSince: LocalTime?
     var nextRound: LocalTime?
@@ -109,6 +165,11 @@ public struct PlacementMachine: Sendable {
     /// The members as `Membership.members` gives them, read when `version` was the members' version.
     public mutating func membersRead(_ members: [Member], version: Int, now: LocalTime) -> [Action] {
         isReading = false
+        // Newer than the last beat told: what follows from a change of members begins now.
+        if let wantedVersion, version > wantedVersion {
+            stableSince = now
+            self.wantedVersion = version
+        }
         readVersion = version
         self.members = members
         let present = Set(members.map(\.incarnation))
@@ -123,6 +184,13 @@ public struct PlacementMachine: Sendable {
     public mutating func membersNotRead(now: LocalTime) -> [Action] {
         isReading = false
         notReadBefore = now + .seconds(1)
+        return finish(now: now)
+    }
+
+    /// A feed was freed, or found no room here: who there is and how loaded they are has changed. The members are read at once, but for a bound
+    /// on how often.
+    public mutating func hurry(now: LocalTime) -> [Action] {
+        isHurried = true
         return finish(now: now)
     }
 
@@ -153,11 +221,35 @@ public struct PlacementMachine: Sendable {
     /// The sum of the weights of what is held and being claimed: what `beat` tells as `load`.
     public var load: Int { held.keys.reduce(0) { $0 + weight($1) } + reserved.reduce(0) { $0 + weight($1) } }
 
-    /// Asks to claim a feed: true if it fits below the cap, or is being handed over to this worker. It counts until `took` or `claimFailed`.
-    public mutating func reserve(_ feed: FeedName, isInvited: Bool = false) -> Bool {
-        guard !isDraining, held[feed] == nil, feeds[feed] != nil, reserved.contains(feed) || isInvited || fits(feed) else { return false }
+    /// The most this worker may hold, in weights of feeds, as far as claims of that kind go; 0 before it counts itself.
+    public func cap(for claim: Claim) -> Int {
+        switch claim {
+        case .fresh: share.cap
+        case .takeover: takeover.cap
+        case .handover: .max
+        }
+    }
+
+    /// The most this worker may hold before it sheds.
+    public var cap: Int { share.cap }
+
+    /// This worker's fair share of all feeds; 0 while it does not count.
+    public var mean: Double { share.mean }
+
+    /// Asks to claim a feed: true if it fits below the cap for such claims. It counts as load until `took` or `claimFailed`.
+    public mutating func reserve(_ feed: FeedName, for claim: Claim = .fresh) -> Bool {
+        guard !isDraining, held[feed] == nil, feeds[feed] != nil else { return false }
+        guard reserved.contains(feed) || hasRoom(for: feed, claim) else { return false }
         reserved.insert(feed)
         return true
+    }
+
+    private func hasRoom(for feed: FeedName, _ claim: Claim) -> Bool {
+        switch claim {
+        case .fresh: share.fits(weight(feed), load: load)
+        case .takeover: takeover.fits(weight(feed), load: load)
+        case .handover: true
+        }
     }
 
     public mutating func claimFailed(_ feed: FeedName, now: LocalTime) -> [Action] {
@@ -202,9 +294,9 @@ public struct PlacementMachine: Sendable {
     public mutating func successor(of feed: FeedName) -> String? {
         guard let entry = feeds[feed] else { return nil }
         let fitting = Rendezvous.best(entry.hash, among: candidates) { index in
-            Self.fits(entry.weight, load: others[index].load, cap: others[index].cap, mean: others[index].mean)
+            others[index].share.fits(entry.weight, load: others[index].load)
         }
-        let least = others.indices.min { (Double(others[$0].load) - others[$0].mean, $0) < (Double(others[$1].load) - others[$1].mean, $1) }
+        let least = others.indices.min { (others[$0].excess, $0) < (others[$1].excess, $1) }
         guard let chosen = fitting ?? least else { return nil }
         others[chosen].load += entry.weight
         return candidates[chosen].name
@@ -243,15 +335,7 @@ public struct PlacementMachine: Sendable {
     func weight(_ feed: FeedName) -> Int { feeds[feed]?.weight ?? 1 }
 
     /// How much more fits below the cap, as far as it matters to any feed; nil: as much as any feed needs.
-    private var room: Int? { cap - load >= heaviest ? nil : cap - load }
-
-    private func fits(_ feed: FeedName) -> Bool { Self.fits(weight(feed), load: load, cap: cap, mean: mean) }
-
-    /// Below the cap with the feed on top. One heavier than others may find no such place although there is room in all; it may go where
-    /// the load is below the mean, and somebody's always is.
-    private static func fits(_ weight: Int, load: Int, cap: Int, mean: Double) -> Bool {
-        load + weight <= cap || (weight > 1 && Double(load) < mean)
-    }
+    private var room: Int? { takeover.cap - load >= heaviest ? nil : takeover.cap - load }
 
     /// Who counts for ranks: ready and settled. Sets caps and means.
     private mutating func count(now: LocalTime) {
@@ -260,23 +344,29 @@ public struct PlacementMachine: Sendable {
             member.state == .ready && (firstSeen[member.incarnation].map { now - $0 >= settings.settle } ?? false)
         }
         // Those that are about to count already lower the caps: workers that start together must not let the first of them take everything.
-        let weights = members.filter { $0.state == .ready }.reduce(0) { $0 + $1.weight }
+        let ready = members.filter { $0.state == .ready }.reduce(0) { $0 + $1.weight }
+        let counting = settled.reduce(0) { $0 + $1.weight }
         let since = Dictionary(uniqueKeysWithValues: zip(candidates.map(\.name), others.map(\.belowMeanSince)))
         me = settled.first { $0.name == name }
         own = Rendezvous.Candidate(name: name, weight: me?.weight ?? 1)
-        cap = me.map { settings.cap(total: total, weight: $0.weight, weights: weights) } ?? 0
-        mean = me.map { PlacementSettings.mean(total: total, weight: $0.weight, weights: weights) } ?? 0
+        share = me.map { share(of: $0, among: ready) } ?? Share()
+        takeover = me.map { share(of: $0, among: counting) } ?? Share()
         candidates = []
         others = []
         for member in settled where member.name != name {
-            let mean = PlacementSettings.mean(total: total, weight: member.weight, weights: weights)
+            let share = share(of: member, among: ready)
             candidates.append(Rendezvous.Candidate(name: member.name, weight: member.weight))
             others.append(
                 Other(
-                    host: member.host, load: member.load, cap: settings.cap(total: total, weight: member.weight, weights: weights),
-                    mean: mean,
-                    belowMeanSince: Double(member.load) < mean ? (since[member.name] ?? nil) ?? now : nil))
+                    host: member.host, load: member.load, share: share, takeover: self.share(of: member, among: counting),
+                    belowMeanSince: Double(member.load) < share.mean ? (since[member.name] ?? nil) ?? now : nil))
         }
+    }
+
+    private func share(of member: Member, among weights: Double) -> Share {
+        Share(
+            cap: settings.cap(total: total, weight: member.weight, weights: weights),
+            mean: PlacementSettings.mean(total: total, weight: member.weight, weights: weights))
     }
 
     /// Ranks every feed anew and tells what has changed.
@@ -301,21 +391,24 @@ public struct PlacementMachine: Sendable {
 
     private func ranked(_ feed: FeedName, _ entry: Entry, load: Int) -> Place? {
         guard let me, !isDraining else { return nil }
-        let rank: Int?
-        if held[feed] != nil {
-            rank = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: .max) { _ in true }
-        } else if reserved.contains(feed) || Self.fits(entry.weight, load: load, cap: cap, mean: mean) {
-            rank = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: 2) { index in
-                let other = others[index]
-                return Self.fits(entry.weight, load: other.load, cap: other.cap, mean: other.mean)
-            }
-        } else {
-            let isBest = Rendezvous.rank(entry.hash, of: own, among: candidates, limit: 2) { _ in true } != nil
-            rank = isBest ? Place.full : nil
+        // Of all workers: only asked for where there is a place.
+        var alternate: String? {
+            Rendezvous.best(entry.hash, among: candidates) { others[$0].host != me.host }.map { candidates[$0].name }
         }
-        guard let rank else { return nil }
-        let alternate = Rendezvous.best(entry.hash, among: candidates) { others[$0].host != me.host }
-        return Place(rank: rank, alternate: alternate.map { candidates[$0].name })
+        if held[feed] != nil {
+            let better = Rendezvous.better(entry.hash, than: own, among: candidates, limit: .max) { _ in true } ?? []
+            return Place(rank: better.count + 1, look: .often, alternate: alternate)
+        }
+        // Ranked by the room for a takeover: what has never been held waits for a cap, not for a place.
+        let hasRoom = reserved.contains(feed) || takeover.fits(entry.weight, load: load)
+        let better = Rendezvous.better(entry.hash, than: own, among: candidates, limit: Place.last) { index in
+            !hasRoom || others[index].takeover.fits(entry.weight, load: others[index].load)
+        }
+        guard let better else { return nil }
+        let hosts = Set(better.map { others[$0].host })
+        let isNear = better.count == 1 || (hosts.count == 1 && !hosts.contains(me.host))
+        let look: Place.Look = better.isEmpty && hasRoom ? .often : better.isEmpty || isNear ? .steadily : .seldom
+        return Place(rank: hasRoom ? better.count + 1 : Place.full, look: look, alternate: alternate)
     }
 
     /// Asks for what is to be read, says when to be woken, and hands out the actions.
@@ -326,6 +419,7 @@ public struct PlacementMachine: Sendable {
         }
         if let due = nextRead, due <= now, !isReading {
             isReading = true
+            isHurried = false
             readAt = now
             actions.append(.readMembers)
         }
@@ -344,6 +438,7 @@ public struct PlacementMachine: Sendable {
     private var nextRead: LocalTime? {
         guard let wantedVersion else { return nil }
         guard let readAt else { return LocalTime(nanoseconds: .min) }
-        return max(notReadBefore, readAt + (wantedVersion != readVersion ? settings.settle : settings.loadRefresh(members: members.count)))
+        let usual = wantedVersion != readVersion ? settings.settle : settings.loadRefresh(members: members.count)
+        return max(notReadBefore, readAt + (isHurried ? min(usual, settings.hurriedRefresh(members: members.count)) : usual))
     }
 }

@@ -2,7 +2,7 @@
 public struct PlacementSettings: Sendable, Hashable {
     /// `placement.cap`: how far above its fair share a worker's load may be, as a factor.
     public var capFactor: Double
-    /// `placement.settle`: a joining member counts after this time, and the member list is read at most once in it.
+    /// `placement.settle`: a joining member counts after this time, and the member list is read at most once in it, but for feeds that were freed.
     public var settle: Duration
     /// `placement.round`: the time between two rounds of shedding; doubles while they follow one another.
     public var round: Duration
@@ -12,7 +12,7 @@ public struct PlacementSettings: Sendable, Hashable {
     public var minimumResidence: Duration
     /// For how long the target of a move must have been below the mean, with unchanged members.
     public var patience: Duration
-    /// A watcher of rank r claims a free feed after (r - 1) times this.
+    /// The advantage of the best placed over the next when several claim a free feed; see `FeedPolicy.claimDelay`.
     public var claimStagger: Duration
 
     public init(
@@ -27,9 +27,6 @@ public struct PlacementSettings: Sendable, Hashable {
         self.patience = patience
         self.claimStagger = claimStagger
     }
-
-    /// The delay of a claim of a free feed; `rank` counts from 1.
-    public func stagger(rank: Int) -> Duration { claimStagger * max(rank - 1, 0) }
 
     /// The fair share of a member: of `total` load, by its weight among all.
     public static func mean(total: Int, weight: Double, weights: Double) -> Double { Double(total) * weight / weights }
@@ -47,4 +44,7 @@ public struct PlacementSettings: Sendable, Hashable {
 
     /// How often the members' loads are read again: in a cluster of 1,000 every 30 s, so that reading stays far below renewing.
     public func loadRefresh(members: Int) -> Duration { max(settle, .milliseconds(30) * members) }
+
+    /// How often they are read at most where feeds are freed one after the other: everybody reads then, so the more there are, the less often.
+    public func hurriedRefresh(members: Int) -> Duration { max(.milliseconds(100), .milliseconds(10) * members) }
 }

@@ -36,22 +36,22 @@ public enum Rendezvous {
         score != other ? score > other : name < otherName
     }
 
-    /// The rank of `worker` among the others that satisfy `counts`, or nil if it is beyond `limit`.
+    /// The indices of those of the others that satisfy `counts` and are placed better than `worker`, or nil if its rank is beyond `limit`.
     ///
-    /// Stops as soon as enough better ones are found: a dozen scores on average, however many workers there are.
-    static func rank(
-        _ feed: UInt64, of worker: Candidate, among others: [Candidate], limit: Int, counts: (Int) -> Bool
-    ) -> Int? {
+    /// Stops as soon as enough better ones are found: a few dozen scores on average, however many workers there are.
+    static func better(
+        _ feed: UInt64, than worker: Candidate, among others: [Candidate], limit: Int, counts: (Int) -> Bool
+    ) -> [Int]? {
         let own = score(feed, worker)
-        var rank = 1
+        var better: [Int] = []
         for index in others.indices where counts(index) {
             let other = others[index]
             if isBetter(score(feed, other), other.name, than: own, worker.name) {
-                rank += 1
-                if rank > limit { return nil }
+                better.append(index)
+                if better.count >= limit { return nil }
             }
         }
-        return rank
+        return better
     }
 
     /// The best of the others that satisfy `counts`.

@@ -3,7 +3,8 @@
 public enum Preflight {
     /// Commands a worker's user needs besides FCALL's own effects, for `ACL DRYRUN`.
     public static let neededCommands = [
-        "fcall", "fcall_ro", "time", "hget", "hmget", "hset", "hincrby", "hdel", "hgetall", "exists", "xadd", "xinfo|stream", "xtrim",
+        "fcall", "fcall_ro", "time", "hget", "hmget", "hset", "hincrby", "hdel", "hgetall", "hscan", "exists", "xadd", "xinfo|stream",
+        "xtrim",
         "xlen", "publish",
         "subscribe", "ping", "info", "client", "wait", "zadd", "zscore", "zrange", "zrangebyscore", "zrem",
     ]

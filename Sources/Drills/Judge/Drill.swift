@@ -41,6 +41,7 @@ package enum Drill {
     private static func scenario(of kind: DrillKind) -> any Scenario {
         switch kind {
         case .kill: KillScenario()
+        case .killTwo: KillTwoScenario()
         case .freeze: FreezeScenario()
         case .cutRedis: CutRedisScenario()
         case .cutExchange: CutExchangeScenario()

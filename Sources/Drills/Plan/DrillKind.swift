@@ -1,6 +1,7 @@
 /// What is done to the cluster.
 package enum DrillKind: String, Sendable, CaseIterable {
     case kill
+    case killTwo = "kill-two"
     case freeze
     case cutRedis = "cut-redis"
     case cutExchange = "cut-exchange"
@@ -20,6 +21,9 @@ package enum DrillKind: String, Sendable, CaseIterable {
         switch self {
         case .kill:
             "kill -9 of a producing worker, its supervisor lives: another holds its leases within 250 ms; nothing lost but the marked tail"
+        case .killTwo:
+            "kill -9 of two producing workers in quick succession, the second before the first one's replacement may take anything: the "
+                + "leases of both are with others within 250 ms"
         case .freeze:
             "SIGSTOP of a producing worker (in every other run its supervisor too): dead by its deadline, no two websockets; with "
                 + "--no-deadman the whole host thaws again and stores nothing stale"

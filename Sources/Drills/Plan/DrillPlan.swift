@@ -54,9 +54,10 @@ package struct DrillPlan: Sendable {
             throw DrillError(.usage, "--latency is 0s to 2s, not \(Self.text(latency))")
         }
         hosts = Self.hosts(kind, workers: workers)
-        if [.kill, .freeze, .cutRedis, .partition, .move, .deploy, .term].contains(kind), workers < 2 {
+        if [.kill, .killTwo, .freeze, .cutRedis, .partition, .move, .deploy, .term].contains(kind), workers < 2 {
             throw DrillError(.usage, "the drill '\(kind.rawValue)' needs at least 2 workers: somebody has to take over")
         }
+        if kind == .killTwo, workers < 3 { throw DrillError(.usage, "the drill 'kill-two' needs at least 3 workers: one has to be left") }
         let known = ServerDialects.all.map(\.exchange)
         if !options.exchanges.isEmpty {
             for id in options.exchanges where !known.contains(id) {
@@ -150,6 +151,10 @@ package struct DrillPlan: Sendable {
             switch kind {
             case .kill:
                 (workers, exchanges) = (4, 4)
+            case .killTwo:
+                (workers, exchanges) = (4, 12)
+                // The real one: it is what the second death falls into.
+                settings["placement.settle"] = "3s"
             case .freeze: break
             case .cutRedis: redisPath = .network
             case .cutExchange:

@@ -40,7 +40,8 @@ struct FreezeScenario: Scenario {
             host.signal(SIGCONT)
             throw error
         }
-        for gap in gaps { stage.story.add(gap, to: isAlone ? "lease gap, nobody to prove it" : "lease gap") }
+        // A stopped process is a holder; what its supervisor proves begins with its death.
+        for gap in gaps { stage.story.add(isAlone ? gap : max(0, gap - died), to: isAlone ? "lease gap, nobody to prove it" : "lease gap") }
         host.signal(SIGCONT)
         stage.healed()
         try await stage.untilWhole("the cluster after \(victim.id) was frozen")

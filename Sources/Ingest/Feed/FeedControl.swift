@@ -61,7 +61,8 @@ package struct FeedStatus: Sendable {
     package var failures = 0
     package var ringBytes = 0
     package var subscriptionsVersion: Int?
-    package var subscriptions: [Subscription] = []
+    /// State by `<channel> <symbol>`, a JSON object.
+    package var subscriptions = "{}"
     /// The last reason why the feed has no websocket; empty when it has one.
     package var reason = ""
 }

@@ -35,6 +35,7 @@ package final class FeedRunner {
     var connections = 0
     var failures = 0
     private var turns = 0
+    private var toldSubscriptions: (changes: Int, text: String)?
     /// Nothing may be received: no epoch yet, or a disconnect is being asked for.
     var isPausedByMachine = false
     /// Redis is behind.
@@ -100,6 +101,14 @@ package final class FeedRunner {
         link.remove(self)
     }
 
+    /// Asked for every second, and changed hardly ever: thousands of lines, perhaps.
+    private var subscriptionsText: String {
+        if toldSubscriptions?.changes != session.subscriptions.changes {
+            toldSubscriptions = (session.subscriptions.changes, session.subscriptions.statesText)
+        }
+        return toldSubscriptions?.text ?? "{}"
+    }
+
     package var status: FeedStatus {
         var status = FeedStatus(feed: configuration.feed, phase: machine.phase, epoch: machine.token?.epoch ?? floor)
         let counters = publisher.machine.counters
@@ -112,7 +121,7 @@ package final class FeedRunner {
         status.failures = failures
         status.ringBytes = publisher.machine.memoryBytes
         status.subscriptionsVersion = session.subscriptions.confirmedVersion
-        status.subscriptions = session.subscriptions.subscriptions
+        status.subscriptions = subscriptionsText
         status.reason = session.socket == nil ? reason : ""
         return status
     }

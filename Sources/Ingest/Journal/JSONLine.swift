@@ -29,6 +29,12 @@ package struct JSONLine: Sendable {
         return bytes
     }
 
+    /// The object alone.
+    consuming func text() -> String {
+        bytes.append(UInt8(ascii: "}"))
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
     private mutating func quote(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         for byte in text.utf8 {

@@ -8,8 +8,9 @@ package final class FeedPath: SessionPath {
     // Here and below, what every packet touches is unchecked: it is on the event loop only, and no access to it calls back into the path.
     @exclusivity(unchecked) private var reader: any DialectReader
     @exclusivity(unchecked) private var router = StreamRouter()
-    /// The topics met on this connection.
-    private var slots: [Topic: Int] = [:]
+    /// The topics met on this connection: by slot where each has a stream of its own, else by name.
+    private var metSlots: Set<Int32> = []
+    private var metTopics: [Topic: Int] = [:]
     private let publisher: Publisher
     private let compression: ExchangeProfile.Compression
     private let routing: Routing
@@ -145,13 +146,16 @@ package final class FeedPath: SessionPath {
             case .feed: 0
             }
         router.remember(slot, for: route, in: message)
-        if slots.updateValue(slot, forKey: topic) == nil { owner.received(firstOf: topic) }
+        let isNew = routing == .symbol ? metSlots.insert(Int32(slot)).inserted : metTopics.updateValue(slot, forKey: topic) == nil
+        if isNew { owner.received(firstOf: topic) }
         return slot
     }
 
     /// Local time of the topic's last packet on this connection, nanoseconds; nil: there was none. Where several topics share a stream, the stream's.
     package func lastReceived(_ topic: Topic) -> Int64? {
-        slots[topic].map { publisher.table.slots[$0].lastReceived }
+        if routing != .symbol { return metTopics[topic].map { publisher.table.slots[$0].lastReceived } }
+        guard let slot = publisher.table.known(topic), metSlots.contains(Int32(slot)) else { return nil }
+        return publisher.table.slots[slot].lastReceived
     }
 
     private func inflate(_ payload: UnsafeRawBufferPointer) {

@@ -45,4 +45,12 @@ package struct LostRange: Equatable, Sendable {
     var endOffset = 0
     /// That of the last batch that was in its place.
     var number: UInt64 = 0
+
+    /// One hole of this and the one right behind it.
+    func joined(with behind: LostRange) -> LostRange {
+        var range = behind
+        range.first = first
+        if !reason.contains(behind.reason) { range.reason = "\(reason); \(behind.reason)" } else { range.reason = reason }
+        return range
+    }
 }

@@ -22,9 +22,19 @@ extension PublishMachine {
 
     mutating func keepWithinAllowance(_ now: Int64) {
         if spill != nil, memory - beingWritten > spillLevel { spillDown(to: spillLevel, now) }
-        // What the disk has in hand stays in memory until it is written.
-        let most = spill == nil ? ringAllowance : ringAllowance / 8 * 7
+        let most =
+            if isTaking { ringAllowance } else if spill == nil { ringAllowance - RingBudget.burst(ringAllowance) } else {
+                // What the disk has in hand stays in memory until it is written.
+                ringAllowance / 8 * 7
+            }
         if memory > most { shrink(to: most, now) }
+    }
+
+    /// Frees about so many bytes of packets that are stored and kept for a while only; returns how many.
+    mutating func forgetStored(_ bytes: Int) -> Int {
+        let before = memory
+        while acknowledged > 0, before - memory < bytes { forgetFirst() }
+        return before - memory
     }
 
     // MARK: To disk
@@ -224,6 +234,7 @@ extension PublishMachine {
         guard acknowledged > 0, let first = entries.popFirst() else { return }
         acknowledged -= 1
         memory -= first.memory
+        storedMemory = max(0, storedMemory - first.memory)
         switch first {
         case .packets(var batch): giveUpPlace(of: &batch)
         case .spilled(let batch): leaveDisk(batch)
@@ -238,9 +249,10 @@ extension PublishMachine {
     }
 
     /// Frees memory until `target` is kept: first what is acknowledged, then the oldest packets that are stored nowhere. Their range is
-    /// remembered, to be announced in their place.
+    /// remembered, to be announced in their place. Acknowledged packets that fill no more than half of it stay: a server that comes back without
+    /// what it wrote last would tear a hole where readers have been already.
     package mutating func shrink(to target: Int, _ now: Int64) {
-        while memory > target, acknowledged > 0 { forgetFirst() }
+        while memory > target, storedMemory > target / 2, acknowledged > 0 { forgetFirst() }
         let reason = "buffer full while Redis was away"
         while memory > target {
             guard let oldest = entries[min(firstWaiting, entries.count)...].firstIndex(where: { $0.packets > 0 }) else { return }
@@ -303,14 +315,11 @@ extension PublishMachine {
         var end = index
         // A hole that is announced already, or on its way, stays as it is.
         while start > firstWaiting, case .lost(let before) = entries[start - 1] {
-            range.first = before.first
+            range = before.joined(with: range)
             start -= 1
         }
         while index >= firstWaiting, end + 1 < entries.count, case .lost(let behind) = entries[end + 1] {
-            range.last = behind.last
-            range.milliseconds = behind.milliseconds
-            range.endOffset = behind.endOffset
-            range.number = behind.number
+            range = range.joined(with: behind)
             end += 1
         }
         entries.replaceSubrange(start...end, with: CollectionOfOne(.lost(range)))

@@ -85,6 +85,8 @@ public struct PublishMachine {
     /// Bytes of memory of all entries; and of those that are being written to disk.
     var memory = 0
     var beingWritten = 0
+    /// Of the memory, that of acknowledged entries.
+    var storedMemory = 0
     /// What this feed may take of the ring; the worker's other feeds use the rest.
     package var ringAllowance: Int
     // The spill; nil: none.
@@ -116,6 +118,10 @@ public struct PublishMachine {
     /// Replies to what was sent under an older generation mean nothing any more.
     package private(set) var generation = 0
     private(set) var isLinkUp = false
+    /// The server answered the last call by doing nothing.
+    private var isRefused = false
+    /// Redis is there and takes what it is sent, as far as is known.
+    package var isTaking: Bool { isLinkUp && !isRefused }
     /// Nothing is sent while the feed's record is being restored.
     package private(set) var isHeld = false
     private var retryAt: Int64 = 0
@@ -189,6 +195,7 @@ public struct PublishMachine {
         acknowledged = 0
         forgetFlight()
         memory = 0
+        storedMemory = 0
         open = nil
         token = nil
         isHeld = false
@@ -303,6 +310,7 @@ public struct PublishMachine {
     package mutating func replied(_ reply: PublishReply, generation: Int, now: Int64) -> Outcome {
         guard generation == self.generation else { return .progress }
         answeredAt = now
+        isRefused = false
         switch reply {
         case .next(let next):
             store(below: next, now)
@@ -330,6 +338,7 @@ public struct PublishMachine {
     package mutating func lostReplied(_ reply: LostReply, generation: Int, now: Int64) -> Outcome {
         guard generation == self.generation else { return .progress }
         answeredAt = now
+        isRefused = false
         lostInFlight = false
         switch reply {
         case .next(let next):
@@ -355,11 +364,13 @@ public struct PublishMachine {
     package mutating func refused(generation: Int, now: Int64, wait: Duration = .milliseconds(100)) {
         guard generation == self.generation else { return }
         forgetFlight()
+        isRefused = true
         retryAt = now + wait.wholeNanoseconds
     }
 
     package mutating func linkUp() {
         isLinkUp = true
+        isRefused = false
         retryAt = 0
     }
 
@@ -376,6 +387,7 @@ public struct PublishMachine {
         forgetFlight()
         isHeld = false
         acknowledged = 0
+        storedMemory = 0
         cursor = next
         store(below: next, now)
         let index = acknowledged
@@ -388,8 +400,12 @@ public struct PublishMachine {
                 first: next, last: available - 1, milliseconds: milliseconds, reason: "no longer held after Redis lost it")
             range.number = index > 0 ? entries[index - 1].number : 0
             range.endOffset = index > 0 ? entries[index - 1].endOffset : entries.first.map { $0.endOffset - $0.bytes } ?? sealedBytes
-            entries.insert(.lost(range), at: index)
             counters.droppedPackets += available - next
+            if index < entries.endIndex, case .lost(let behind) = entries[index] {
+                entries[index] = .lost(range.joined(with: behind))
+            } else {
+                entries.insert(.lost(range), at: index)
+            }
         } else if index < entries.endIndex, case .lost(var range) = entries[index], range.first < next {
             range.first = next
             entries[index] = .lost(range)
@@ -439,6 +455,7 @@ public struct PublishMachine {
                 inFlight -= 1
                 inFlightBytes -= entries[acknowledged].bytes
             }
+            storedMemory += entries[acknowledged].memory
             acknowledged += 1
         }
         forgetDurable()

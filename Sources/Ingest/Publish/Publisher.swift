@@ -40,6 +40,7 @@ package final class Publisher: RedisLinkUser {
     private let disk: SpillDisk?
     /// What the ring's budget knows of.
     private var notedBytes = 0
+    private var notedUnstored = 0
     private var notedSpill = 0
     private let allocator = ByteBufferAllocator()
     /// Calls that must stand behind everything received so far.
@@ -149,12 +150,11 @@ package final class Publisher: RedisLinkUser {
 
     /// Tells the budget what this feed uses now; others may have to give way, or this one.
     private func note() {
-        let bytes = machine.memoryBytes
-        let spill = machine.spillUsedBytes
-        guard bytes != notedBytes || spill != notedSpill else { return }
-        let (more, moreSpill) = (bytes - notedBytes, spill - notedSpill)
-        (notedBytes, notedSpill) = (bytes, spill)
-        ring.change(by: more, spill: moreSpill)
+        let (bytes, unstored, spill) = (machine.memoryBytes, machine.unstoredMemoryBytes, machine.spillUsedBytes)
+        guard bytes != notedBytes || unstored != notedUnstored || spill != notedSpill else { return }
+        let (more, moreUnstored, moreSpill) = (bytes - notedBytes, unstored - notedUnstored, spill - notedSpill)
+        (notedBytes, notedUnstored, notedSpill) = (bytes, unstored, spill)
+        ring.change(by: more, unstored: moreUnstored, spill: moreSpill, isTaking: machine.isTaking)
         if disk != nil { machine.allowSpill(spill + ring.freeSpillBytes) }
     }
 
@@ -212,14 +212,10 @@ package final class Publisher: RedisLinkUser {
     /// While Redis answers, the exchange waits in its socket rather than in our memory. While it does not, the ring is what it is for. What
     /// waits on disk holds nobody up.
     private func judgePressure() {
-        let unstored = machine.unstoredMemoryBytes
-        let isTaking = link.isUp && refusedSince == 0
-        if !isPressed, isTaking, unstored > machine.limits.ringBytes / 4 {
-            isPressed = true
-            owner?.publishPressure(isHigh: true)
-        } else if isPressed, !isTaking || unstored < machine.limits.ringBytes / 8 {
-            isPressed = false
-            owner?.publishPressure(isHigh: false)
+        let isHigh = machine.isTaking && ring.isHigh(unstored: machine.unstoredMemoryBytes, isPressed: isPressed)
+        if isHigh != isPressed {
+            isPressed = isHigh
+            owner?.publishPressure(isHigh: isHigh)
         }
         if machine.counters.overflowedPackets > knownOverflow {
             knownOverflow = machine.counters.overflowedPackets
@@ -375,6 +371,14 @@ package final class Publisher: RedisLinkUser {
 
 extension Publisher: RingMember {
     var ringBytes: Int { machine.memoryBytes }
+
+    var storedRingBytes: Int { machine.storedMemory }
+
+    func forgetRing(_ bytes: Int) -> Int {
+        let freed = machine.forgetStored(bytes)
+        note()
+        return freed
+    }
 
     func spillRing(downTo bytes: Int) {
         machine.spillDown(to: bytes, now)

@@ -20,12 +20,15 @@ package final class RetentionKeeper {
         }
     }
 
-    /// One pass over all streams, a call's worth of them at a time.
+    /// One pass over all streams, a page of the registry at a time: there may be thousands.
     private struct Round {
         /// On Redis' clock.
         var now: Int64
         /// The share of its entries that each stream keeps; 1: as many as its retention allows.
         var share: Double
+        /// Where the registry's next page begins; "0" behind the last.
+        var cursor = "0"
+        /// Of the page that was read last.
         var calls: Deque<(streams: [String], forget: Int64)> = []
         var late: Set<TrimReply.LateGroup> = []
     }
@@ -54,11 +57,21 @@ package final class RetentionKeeper {
     package func trim(redisMilliseconds now: Int64, share: Double = 1) {
         guard round == nil else { return }
         round = Round(now: now, share: share)
-        let written = link.write(["HGETALL", .string(keys.streams)], timeout: .seconds(5)) { [self] result in
+        round?.calls.append(([keys.control], 0))
+        read(from: "0")
+    }
+
+    private func read(from cursor: String) {
+        let page = "\(TrimCall.maximumStreams)"
+        let written = link.write(["HSCAN", .string(keys.streams), .string(cursor), "COUNT", .string(page)], timeout: .seconds(5)) {
+            [self] result in
             switch result {
             case .success(let reply):
+                guard let parts = reply.array, parts.count == 2, let cursor = parts[0].string, let values = parts[1].array else {
+                    return failed(RedisError(.protocolViolation, "HSCAN answered \(reply)"))
+                }
+                round?.cursor = cursor
                 // Stream and epoch in turn.
-                let values = reply.array ?? []
                 plan(stride(from: 0, to: values.count, by: 2).compactMap { values[$0].string })
                 next()
             case .failure(let error): failed(error)
@@ -71,8 +84,9 @@ package final class RetentionKeeper {
         let now = round?.now ?? 0
         let forget = rules.forget > .zero ? max(0, now - rules.forget.wholeMilliseconds) : 0
         // A stream that has an entry in this epoch would not be registered again before the next one.
-        let open = [keys.control] + registered.filter { publisher.table.isOpen($0) }
-        let idle = registered.filter { !publisher.table.isOpen($0) }
+        let isOpen = publisher.table.open(among: registered)
+        let open = registered.filter { isOpen.contains($0) }
+        let idle = registered.filter { !isOpen.contains($0) }
         for (streams, forget) in [(open, Int64(0)), (idle, forget)] {
             for start in stride(from: 0, to: streams.count, by: TrimCall.maximumStreams) {
                 round?.calls.append((Array(streams[start..<min(start + TrimCall.maximumStreams, streams.count)]), forget))
@@ -81,7 +95,11 @@ package final class RetentionKeeper {
     }
 
     private func next() {
-        guard let call = round?.calls.popFirst(), let share = round?.share else { return finish() }
+        guard let share = round?.share else { return }
+        guard let call = round?.calls.popFirst() else {
+            guard let cursor = round?.cursor, cursor != "0" else { return finish() }
+            return read(from: cursor)
+        }
         let retentions = call.streams.map { publisher.table.maxlen(ofKey: $0) }
         guard share < 1 else { return trim(call.streams, to: retentions, forget: call.forget) }
         // In proportion to what there is: a retention may be far from filled.

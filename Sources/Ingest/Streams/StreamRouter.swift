@@ -6,16 +6,19 @@ package import ColonyExchanges
 package struct StreamRouter {
     private struct Entry {
         var hash: UInt64
-        var offset: Int
-        var firstCount: Int
-        var secondCount: Int
-        var tag: UInt8
-        var slot: Int
+        var offset: Int32
+        var firstCount: Int32
+        var secondCount: Int32
+        /// 24 bits of slot, 8 of tag.
+        var slotAndTag: UInt32
+
+        var slot: Int { Int(slotAndTag >> 8) }
+        var tag: UInt8 { UInt8(truncatingIfNeeded: slotAndTag) }
     }
 
     private var entries: ContiguousArray<Entry> = []
     /// Index into `entries`, or -1; a power of two long.
-    private var table: ContiguousArray<Int> = ContiguousArray(repeating: -1, count: 64)
+    private var table: ContiguousArray<Int32> = ContiguousArray(repeating: -1, count: 64)
     /// The bytes of all keys, one behind the other.
     private var bytes: ContiguousArray<UInt8> = []
 
@@ -28,17 +31,20 @@ package struct StreamRouter {
         let hash = StreamRouter.hash(route, message)
         var index = Int(truncatingIfNeeded: hash) & (table.count - 1)
         while table[index] >= 0 {
-            let entry = entries[table[index]]
+            let entry = entries[Int(table[index])]
             if entry.hash == hash, equal(entry, route, message) { return entry.slot }
             index = (index + 1) & (table.count - 1)
         }
         return nil
     }
 
+    /// What comes behind 64 MB of names is not remembered.
     package mutating func remember(_ slot: Int, for route: Route, in message: UnsafeRawBufferPointer) {
+        guard bytes.count + route.first.count + route.second.count <= 64 << 20, slot < 1 << 24 else { return }
         let hash = StreamRouter.hash(route, message)
         let entry = Entry(
-            hash: hash, offset: bytes.count, firstCount: route.first.count, secondCount: route.second.count, tag: route.tag, slot: slot)
+            hash: hash, offset: Int32(bytes.count), firstCount: Int32(route.first.count), secondCount: Int32(route.second.count),
+            slotAndTag: UInt32(slot) << 8 | UInt32(route.tag))
         bytes.append(contentsOf: message[route.first])
         bytes.append(contentsOf: message[route.second])
         entries.append(entry)
@@ -53,14 +59,15 @@ package struct StreamRouter {
     private mutating func insert(_ number: Int) {
         var index = Int(truncatingIfNeeded: entries[number].hash) & (table.count - 1)
         while table[index] >= 0 { index = (index + 1) & (table.count - 1) }
-        table[index] = number
+        table[index] = Int32(number)
     }
 
     private func equal(_ entry: Entry, _ route: Route, _ message: UnsafeRawBufferPointer) -> Bool {
-        guard entry.tag == route.tag, entry.firstCount == route.first.count, entry.secondCount == route.second.count else { return false }
+        let (offset, firstCount) = (Int(entry.offset), Int(entry.firstCount))
+        guard entry.tag == route.tag, firstCount == route.first.count, Int(entry.secondCount) == route.second.count else { return false }
         return bytes.withUnsafeBytes { stored in
-            StreamRouter.equal(stored, entry.offset, message, route.first)
-                && StreamRouter.equal(stored, entry.offset + entry.firstCount, message, route.second)
+            StreamRouter.equal(stored, offset, message, route.first)
+                && StreamRouter.equal(stored, offset &+ firstCount, message, route.second)
         }
     }
 

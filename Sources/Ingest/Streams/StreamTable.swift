@@ -8,7 +8,6 @@ import NIOCore
 package struct StreamTable {
     package struct Slot {
         package let topic: Topic?
-        package let key: String
         /// The key and its MAXLEN as bulk strings of the Redis protocol, ready to be copied into a command.
         let keyBulk: [UInt8]
         fileprivate(set) var maxlenBulk: [UInt8]
@@ -18,13 +17,13 @@ package struct StreamTable {
         var batch: UInt64 = 0
         var numberInBatch = 0
         package var packets = 0
+        package var key: String { text(ofBulk: keyBulk) }
         /// Local time of the last packet in nanoseconds; 0: none.
         package var lastReceived: Int64 = 0
     }
 
     package private(set) var slots: ContiguousArray<Slot> = []
     private var byTopic: [Topic: Int] = [:]
-    private var byKey: [String: Int] = [:]
     private let dataPrefix: String
     private let keys: FeedKeys
     /// The lease record's key and the registry's as bulk strings.
@@ -47,6 +46,9 @@ package struct StreamTable {
         append(nil, key: keys.control)
     }
 
+    /// The slot of a topic that was met before.
+    package func known(_ topic: Topic) -> Int? { byTopic[topic] }
+
     /// The slot of a topic, made on first use.
     package mutating func slot(of topic: Topic) -> Int {
         if let slot = byTopic[topic] { return slot }
@@ -57,8 +59,7 @@ package struct StreamTable {
     }
 
     private mutating func append(_ topic: Topic?, key: String) {
-        byKey[key] = slots.count
-        slots.append(Slot(topic: topic, key: key, keyBulk: bulk(key), maxlenBulk: maxlenBulk(of: topic)))
+        slots.append(Slot(topic: topic, keyBulk: bulk(key), maxlenBulk: maxlenBulk(of: topic)))
     }
 
     private mutating func maxlenBulk(of topic: Topic?) -> [UInt8] {
@@ -81,11 +82,20 @@ package struct StreamTable {
 
     /// The retention by count that holds now for a stream of the feed's registry, met by this worker or not.
     package func maxlen(ofKey key: String) -> Int {
-        key == slots[0].key ? length(nil) : length(StreamTable.topic(ofKey: key, prefix: dataPrefix))
+        key == keys.control ? length(nil) : length(StreamTable.topic(ofKey: key, prefix: dataPrefix))
     }
 
-    /// Whether the stream has an entry in this epoch.
-    package func isOpen(_ key: String) -> Bool { byKey[key].map { slots[$0].lastSequence > 0 } ?? false }
+    /// Which of these streams, named by their keys, have an entry in this epoch.
+    package func open(among names: [String]) -> Set<String> {
+        // Asked for a few hundred at a time every few seconds: a table of the names by key would be in memory all the time.
+        let asked = Set(names)
+        var found: Set<String> = []
+        for slot in slots where slot.lastSequence > 0 {
+            let name = slot.key
+            if asked.contains(name) { found.insert(name) }
+        }
+        return found
+    }
 
     /// The symbol stays as the key spells it: retention goes by channel.
     private static func topic(ofKey key: String, prefix: String) -> Topic {
@@ -138,6 +148,12 @@ extension StreamTable.Slot {
         }
         return StreamTable.Link(previous: previous, number: numberInBatch, isNew: isNew)
     }
+}
+
+/// What stands between the length and the end of a bulk string.
+private func text(ofBulk bytes: [UInt8]) -> String {
+    let start = bytes.firstIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+    return String(decoding: bytes[start..<max(start, bytes.count - 2)], as: UTF8.self)
 }
 
 private func bulk(_ text: String) -> [UInt8] {

@@ -65,7 +65,7 @@ extension SubscriptionMachine {
             }
             if isSilent(topic, now: now) {
                 setPhase(topic, .stale)
-                entries[topic]?.silences += 1
+                entries[topic]?.noteSilence()
                 entries[topic]?.silentSince = now
                 stale.append(topic)
             }

@@ -17,7 +17,12 @@ extension SubscriptionMachine {
             if !topics.isEmpty { ask(topics, .split) }
             return true
         }
-        let waiting = entries.filter { $0.value.phase == .waiting }.keys.sorted()
+        var waiting = topics { $0.phase == .waiting }
+        // Thousands of small messages are made some hundreds at a time.
+        let limits = dialect.profile.limits
+        if !limits.subscriptionReplaces, limits.topicsPerMessage < 64 {
+            waiting = Array(waiting.prefix(256 / max(1, limits.topicsPerMessage) * max(1, limits.topicsPerMessage)))
+        }
         if !waiting.isEmpty { ask(waiting, .subscribe) }
         return !waiting.isEmpty
     }
@@ -31,7 +36,7 @@ extension SubscriptionMachine {
         // No message asks for these: the URL names them, or that of a new connection must.
         for topic in missing.sorted() { setPhase(topic, .sent(deadline: nil)) }
         if let urlTopics = open?.urlTopics { missing.subtract(urlTopics) }
-        if !missing.isEmpty { actions.append(.needsReconnect(missing.sorted())) }
+        unreachable += missing
     }
 
     private mutating func enqueue(_ requests: [Request], _ kind: Outgoing.Kind) {
@@ -40,7 +45,7 @@ extension SubscriptionMachine {
     }
 
     /// What the exchange may be sending and shall go on with.
-    private func carried() -> [Topic] { entries.filter { $0.value.phase.isOnConnection }.keys.sorted() }
+    private func carried() -> [Topic] { topics { $0.phase.isOnConnection } }
 
     /// Takes back the requests that were not sent: what is desired has changed.
     mutating func requeue() {
@@ -57,15 +62,15 @@ extension SubscriptionMachine {
 
     /// A request has been sent.
     mutating func register(_ sent: Outgoing, now: LocalTime) {
-        guard let number = open.map({ $0.requestsSent + 1 }) else { return }
+        guard let number = open.map({ $0.requestsSent &+ 1 }) else { return }
         open?.requestsSent = number
         open?.unanswered.removeAll { $0.until <= now }
         var until = now + settings.confirmWithin
         if sent.kind != .unsubscribe {
             for topic in sent.request.topics {
                 guard let entry = entries[topic], entry.phase == .waiting else { continue }
-                let deadline = now + settings.confirmation(attempt: entry.attempts + 1)
-                entries[topic]?.attempts += 1
+                let deadline = now + settings.confirmation(attempt: Int(entry.attempts) + 1)
+                entries[topic]?.attempts &+= 1
                 entries[topic]?.request = number
                 setPhase(topic, .sent(deadline: deadline))
                 until = max(until, deadline)
@@ -81,7 +86,7 @@ extension SubscriptionMachine {
     mutating func expire(now: LocalTime) {
         for topic in entries.keys.sorted() {
             guard let entry = entries[topic], let deadline = entry.phase.deadline, deadline <= now else { continue }
-            setPhase(topic, entry.attempts < settings.maximumAttempts ? .waiting : .sent(deadline: nil))
+            setPhase(topic, Int(entry.attempts) < settings.maximumAttempts ? .waiting : .sent(deadline: nil))
         }
         open?.unanswered.removeAll { $0.until <= now }
     }

@@ -3,22 +3,37 @@ internal import Coordination
 internal import DequeModule
 
 extension SubscriptionMachine {
-    /// One desired stream.
+    /// One desired stream. There may be thousands: small numbers, side by side.
     struct Entry: Sendable {
-        /// As asked for, in every spelling.
-        var wanted: [Topic] = []
+        /// As asked for, in every spelling; empty where that is the canonical one only.
+        var spellings: [Topic] = []
         var phase: Phase
         /// Requests sent for it on this connection.
-        var attempts = 0
-        /// The number of the last of them.
-        var request = 0
-        /// On this connection.
-        var lastData: LocalTime?
+        var attempts: UInt16 = 0
         /// How often it was found silent since its last data on this connection, and when last.
-        var silences = 0
-        var silentSince: LocalTime?
+        var silences: UInt16 = 0
+        /// The number of the last request.
+        var request: Int32 = 0
+        private var lastDataAt = Int64.min
+        private var silentAt = Int64.min
         /// Outlives connections: it is the stream's own.
         var rhythm = StreamRhythm()
+
+        init(phase: Phase) { self.phase = phase }
+
+        /// More than two are as good as two.
+        mutating func noteSilence() { silences = min(silences + 1, 100) }
+
+        /// On this connection.
+        var lastData: LocalTime? {
+            get { lastDataAt == .min ? nil : LocalTime(nanoseconds: lastDataAt) }
+            set { lastDataAt = newValue?.nanoseconds ?? .min }
+        }
+
+        var silentSince: LocalTime? {
+            get { silentAt == .min ? nil : LocalTime(nanoseconds: silentAt) }
+            set { silentAt = newValue?.nanoseconds ?? .min }
+        }
     }
 
     enum Phase: Sendable, Hashable {
@@ -67,7 +82,7 @@ extension SubscriptionMachine {
     /// What belongs to one connection and ends with it.
     struct Connection: Sendable {
         let generation: Int
-        let urlTopics: Set<Topic>
+        let urlTopics: [Topic]
         /// Requests that wait for their turn. Made from entries, splits and leaving, and made again when these change.
         var outbox = Deque<Outgoing>()
         /// To be unsubscribed.
@@ -76,9 +91,9 @@ extension SubscriptionMachine {
         var splits = Deque<[Topic]>()
         /// Sent and not answered, in the order of sending.
         var unanswered: [Unanswered] = []
-        var requestsSent = 0
+        var requestsSent: Int32 = 0
 
-        init(generation: Int, urlTopics: Set<Topic>) {
+        init(generation: Int, urlTopics: [Topic]) {
             self.generation = generation
             self.urlTopics = urlTopics
         }
@@ -92,7 +107,7 @@ extension SubscriptionMachine {
 
     struct Unanswered: Sendable {
         /// Counts the requests sent.
-        var number: Int
+        var number: Int32
         var id: String?
         var isUnsubscription: Bool
         /// Those the exchange has not answered for.

@@ -41,6 +41,11 @@ public struct SubscriptionMachine: Sendable {
     private var wakeAt: LocalTime?
     /// What the verb under way has to say.
     var actions: [Action] = []
+    /// What the open connection does not carry, as the verb under way has found.
+    var unreachable: [Topic] = []
+
+    /// Moves with whatever `subscriptions` tells.
+    private(set) var changes = 0
 
     /// The version of the desired set last taken in; nil before the first.
     public private(set) var version: Int?
@@ -64,26 +69,38 @@ public struct SubscriptionMachine: Sendable {
     public mutating func desire(_ topics: [Topic], version: Int, now: LocalTime) -> [Action] {
         guard version != self.version else { return [] }
         self.version = version
+        changes &+= 1
         let refusedBefore = unknown
-        var wanted: [Topic: [Topic]] = [:]
+        // Thousands, as a rule: sorted lists, and no dictionaries for a moment's use.
+        var wanted: [(canonical: Topic, spelling: Topic)] = []
+        wanted.reserveCapacity(topics.count)
         unknown = [:]
-        for topic in Set(topics).sorted() {
+        for topic in topics {
             do throws(DialectError) {
-                wanted[try dialect.canonical(topic), default: []].append(topic)
+                wanted.append((try dialect.canonical(topic), topic))
             } catch {
-                unknown[topic] = error.description
+                guard unknown.updateValue(error.description, forKey: topic) == nil else { continue }
                 if refusedBefore[topic] != error.description { actions.append(.changed(topic, .rejected(error.description))) }
             }
         }
-        // Thousands at once, as a rule, and hardly any later.
+        wanted.sort { ($0.canonical, $0.spelling) < ($1.canonical, $1.spelling) }
         entries.reserveCapacity(wanted.count)
-        for topic in entries.keys.sorted() where wanted[topic] == nil {
+        for topic in entries.keys.sorted() where !Self.contains(wanted, topic) {
             if entries[topic]?.phase.isOnConnection == true { open?.leaving.insert(topic) }
             remove(topic)
         }
-        for (topic, spellings) in wanted.sorted(by: { $0.key < $1.key }) {
+        var start = 0
+        while start < wanted.count {
+            let topic = wanted[start].canonical
+            var end = start + 1
+            while end < wanted.count, wanted[end].canonical == topic { end += 1 }
             if entries[topic] == nil { add(topic) }
-            entries[topic]?.wanted = spellings
+            var spellings: [Topic] = []
+            if end > start + 1 || wanted[start].spelling != topic {
+                for index in start..<end where spellings.last != wanted[index].spelling { spellings.append(wanted[index].spelling) }
+            }
+            entries[topic]?.spellings = spellings == [topic] ? [] : spellings
+            start = end
         }
         applyMaximum()
         requeue()
@@ -91,16 +108,26 @@ public struct SubscriptionMachine: Sendable {
     }
 
     /// What a new connection will carry, for `Dialect.connection(topics:random:)`; sorted.
-    public var connectionTopics: [Topic] { entries.filter { !$0.value.phase.isSurplus }.keys.sorted() }
+    public var connectionTopics: [Topic] { topics { !$0.phase.isSurplus } }
 
     /// How many subscriptions the exchange has acknowledged, and no data have proved.
     public var acknowledgedCount: Int { entries.values.count { $0.phase.state == .acknowledged } }
 
     /// Every desired subscription with its state, sorted by topic.
     public var subscriptions: [Subscription] {
-        let known = entries.map { Subscription(topic: $0.key, wanted: $0.value.wanted, state: $0.value.phase.state) }
+        let known = entries.map { topic, entry in
+            Subscription(topic: topic, wanted: entry.spellings.isEmpty ? [topic] : entry.spellings, state: entry.phase.state)
+        }
         let refused = unknown.map { Subscription(topic: $0.key, wanted: [$0.key], state: .rejected($0.value)) }
         return (known + refused).sorted { $0.topic < $1.topic }
+    }
+
+    /// The state of every desired subscription by `<channel> <symbol>`, as a JSON object.
+    var statesText: String {
+        var line = JSONLine()
+        for (topic, entry) in entries { line.add(topic.description, .text(entry.phase.state.description)) }
+        for (topic, words) in unknown { line.add(topic.description, .text(SubscriptionState.rejected(words).description)) }
+        return line.text()
     }
 
     // MARK: The connection
@@ -109,7 +136,7 @@ public struct SubscriptionMachine: Sendable {
     /// were given to `Dialect.connection(topics:random:)`.
     public mutating func connected(generation: Int, urlTopics: [Topic], now: LocalTime) -> [Action] {
         disconnect()
-        open = Connection(generation: generation, urlTopics: Set(urlTopics))
+        open = Connection(generation: generation, urlTopics: urlTopics)
         return finish(now: now)
     }
 
@@ -154,6 +181,24 @@ public struct SubscriptionMachine: Sendable {
 
     // MARK: Inside
 
+    private static func contains(_ sorted: [(canonical: Topic, spelling: Topic)], _ topic: Topic) -> Bool {
+        var low = 0
+        var high = sorted.count
+        while low < high {
+            let middle = (low + high) / 2
+            if sorted[middle].canonical < topic { low = middle + 1 } else { high = middle }
+        }
+        return low < sorted.count && sorted[low].canonical == topic
+    }
+
+    /// Sorted. Not through a filtered dictionary: that would be as large as the whole, every second.
+    func topics(where isMeant: (Entry) -> Bool) -> [Topic] {
+        var found: [Topic] = []
+        for (topic, entry) in entries where isMeant(entry) { found.append(topic) }
+        found.sort()
+        return found
+    }
+
     /// Sends what may be sent, says when to be woken, and hands out the actions of the verb.
     mutating func finish(now: LocalTime) -> [Action] {
         // Not a copy of the connection: taking a request out of its box would copy the box.
@@ -164,6 +209,10 @@ public struct SubscriptionMachine: Sendable {
             pacer.note(at: now)
             register(next, now: now)
             actions.append(.send(next.request))
+        }
+        if !unreachable.isEmpty {
+            actions.append(.needsReconnect(unreachable.sorted()))
+            unreachable = []
         }
         if let version, unconfirmed == 0 { confirmedVersion = version }
         if let at = nextWake(now: now), at != wakeAt {
@@ -179,6 +228,7 @@ public struct SubscriptionMachine: Sendable {
         entries[topic]?.phase = phase
         if let deadline = phase.deadline { earliestDeadline = min(deadline, earliestDeadline ?? deadline) }
         guard old.state != phase.state else { return }
+        changes &+= 1
         unconfirmed += (phase.state.isConfirmed ? 0 : 1) - (old.state.isConfirmed ? 0 : 1)
         actions.append(.changed(topic, phase.state))
     }
@@ -221,8 +271,8 @@ public struct SubscriptionMachine: Sendable {
     private mutating func applyMaximum() {
         guard let maximum = dialect.profile.limits.maxTopics else { return }
         let words = "\(dialect.profile.name) allows \(maximum) topics on one connection; use another shard for the rest"
-        let present = entries.filter { $0.value.phase.isOnConnection }.keys.sorted()
-        let absent = entries.filter { !$0.value.phase.isOnConnection }.keys.sorted()
+        let present = topics { $0.phase.isOnConnection }
+        let absent = topics { !$0.phase.isOnConnection }
         for (rank, topic) in (present + absent).enumerated() {
             if rank >= maximum {
                 if entries[topic]?.phase.isOnConnection == true { open?.leaving.insert(topic) }

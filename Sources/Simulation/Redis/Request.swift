@@ -53,5 +53,5 @@ enum Reply {
     case lost(LostReply)
     /// The members that are silent for 3 s, and when each group's last disconnect was admitted, come with the beat.
     case beat(BeatReply, silent: [Incarnation], admitted: [Int64?])
-    case members([Member])
+    case members([Member], version: Int)
 }

@@ -55,7 +55,7 @@ extension SimulatedRedis {
                 return .success(.feed(.release(reply)))
             case .resume(let feed, let call): return .success(.feed(.resume(try resume(feed, call))))
             case .beat(let call): return .success(try beat(call))
-            case .members: return .success(.members(members()))
+            case .members: return .success(.members(members(), version: membersVersion))
             }
         } catch {
             if let error = error as? RedisError, error.code == .outOfMemory {
@@ -90,6 +90,7 @@ extension SimulatedRedis {
             }
             if before?["phase"] == "connecting" { simulation.reach(.crashInConnect) }
             lastGrant[feed] = (simulation.now, worker?.index ?? -1)
+            simulation.acquired(feed, freedAt: before?["state"] == "free" ? before?["renewed_at"].flatMap { Int64($0) } : nil)
             if let trapped { replace(by: trapped, worker, .loseGrant) }
         case .changed:
             if simulation.now - lastGrant[feed].at < 100 * Span.millisecond, lastGrant[feed].worker != worker?.index {
@@ -216,6 +217,8 @@ extension SimulatedRedis {
         }
         return .beat(reply, silent: silent, admitted: admitted)
     }
+
+    private var membersVersion: Int { model.hashes[Keys().meta]?["members_version"].flatMap { Int($0) } ?? 0 }
 
     private func members() -> [Member] {
         let keys = Keys()

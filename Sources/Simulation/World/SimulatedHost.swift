@@ -25,6 +25,9 @@ final class SimulatedHost {
         guard simulation.redis.isServing else {
             return simulation.after(500 * Span.millisecond) { [self] in release(dead, attempts: attempts - 1) }
         }
+        // As its last beat: nobody is to count on it when its feeds become free.
+        let farewell = BeatCall(namespace: Keys(), incarnation: dead, info: [.init("state", "dead")])
+        _ = simulation.redis.perform(.beat(farewell), from: nil)
         for feed in simulation.feeds where simulation.redis.model.hashes[feed.lease]?["holder"] == dead.text {
             let call = ReleaseCall(
                 feed: feed.keys, proof: .dead(dead), reason: "died", delayMilliseconds: 0, connectMilliseconds: 1000,

@@ -11,7 +11,7 @@ extension SimulatedWorker {
                 let runID = "run\(link.process)"
                 if server?.runID != runID { server = FeedMachine.Server(runID: runID, since: local) }
                 perform(keeper.connected(now: local))
-                observe(Array(ranks.indices))
+                observe(Array(places.indices))
             } onLost: { [unowned self] in
                 control = nil
                 controlLostAt = local

@@ -89,9 +89,8 @@ extension SimulatedWorker {
         run(after: simulation.policy.timing.observeEvery.wholeNanoseconds) { [unowned self] in
             observeTurn += 1
             var due: [Int] = []
-            for index in ranks.indices where !isHeld[index] {
-                guard let rank = ranks[index], rank <= PlacementMachine.Place.full else { continue }
-                if rank == 1 || observeTurn % 2 == 0 { due.append(index) }
+            for index in places.indices where !isHeld[index] {
+                if let place = places[index], place.look.isDue(turn: observeTurn) { due.append(index) }
             }
             observe(due)
             observeTick()
@@ -156,15 +155,20 @@ extension SimulatedWorker {
         let shell = feeds[feed]
         guard let control, let server, connection == controlNumber || simulation.mutation == .observationSurvives
         else { return shell.handle(.acquireFailed) }
-        guard placement.reserve(facts.name) else { return shell.handle(.claimNotMade) }
-        // S12.
-        if placement.load > placement.cap {
-            simulation.fail("S12", "\(name) claims \(facts.name): load \(placement.load), cap \(placement.cap)")
+        let isTakeover = simulation.scenario.placement.isTakeover(acquisition.vacancy, redisNow: redisTime)
+        let claim: PlacementMachine.Claim = isTakeover ? .takeover : .fresh
+        guard placement.reserve(facts.name, for: claim) else {
+            shell.handle(.claimNotMade)
+            if isTakeover { perform(placement.hurry(now: local)) }
+            return
         }
+        // S12.
+        let cap = placement.cap(for: claim)
+        if placement.load > cap { simulation.fail("S12", "\(name) claims \(facts.name): load \(placement.load), cap \(cap)") }
         let mode: AcquireCall.Mode =
             switch acquisition.mode {
             case .free: .free
-            case .seen(let renewals): .seen(renewals: renewals)
+            case .seen(let renewals, let renewedAt): .seen(renewals: renewals, renewedAt: renewedAt)
             case .dead(let holder): .dead(holder: holder)
             }
         let call = AcquireCall(

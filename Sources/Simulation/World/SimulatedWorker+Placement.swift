@@ -19,7 +19,7 @@ extension SimulatedWorker {
         control.call(.beat(call), timeout: 2 * Span.second) { [unowned self] result in
             guard case .success(.beat(let reply, let silent, let admitted)) = result else { return }
             membersVersion = reply.membersVersion
-            redisNow = reply.now
+            redisRead(reply.now)
             self.admitted = admitted
             perform(placement.beatReplied(membersVersion: reply.membersVersion, catalogueVersion: 1, now: local))
             guard silent != self.silent else { return }
@@ -29,10 +29,9 @@ extension SimulatedWorker {
     }
 
     private func readMembers() {
-        let version = membersVersion
         guard let control else { return perform(placement.membersNotRead(now: local)) }
         control.call(.members, timeout: 2 * Span.second) { [unowned self] result in
-            guard case .success(.members(let members)) = result, !members.isEmpty else {
+            guard case .success(.members(let members, let version)) = result, !members.isEmpty else {
                 return perform(placement.membersNotRead(now: local))
             }
             self.members = members
@@ -59,7 +58,7 @@ extension SimulatedWorker {
             case .readCatalogue: readCatalogue()
             case .placed(let name, let place):
                 guard let index = simulation.feedIndex[name] else { continue }
-                ranks[index] = place?.rank
+                places[index] = place
                 let feed = feeds[index]
                 hop { feed.handle(.placed(rank: place?.rank, alternate: place?.alternate)) }
             case .removed: break

@@ -48,7 +48,7 @@ final class SimulatedWorker {
     var placementWake = 0
     var observeTurn = 0
     // What the control side knows.
-    var ranks: [Int?]
+    var places: [PlacementMachine.Place?]
     var isHeld: [Bool]
     var isDraining = false
     var members: [Member] = []
@@ -56,6 +56,7 @@ final class SimulatedWorker {
     var silent: [Incarnation] = []
     var admitted: [Int64?] = []
     var redisNow: Int64 = 0
+    private(set) var redisReadAt = LocalTime(nanoseconds: 0)
 
     init(_ simulation: Simulation, index: Int) {
         self.simulation = simulation
@@ -68,7 +69,7 @@ final class SimulatedWorker {
         keeper = RenewalKeeper(timing: simulation.policy.timing, isDirect: simulation.scenario.isDirect)
         placement = PlacementMachine(name: name, settings: simulation.scenario.placement)
         floors = Array(repeating: 0, count: count)
-        ranks = Array(repeating: nil, count: count)
+        places = Array(repeating: nil, count: count)
         isHeld = Array(repeating: false, count: count)
         clockBase = Int64(1 + random.below(1_000_000)) * Span.second
         let rho = Int(simulation.policy.timing.rateErrorMillionths)
@@ -91,10 +92,22 @@ final class SimulatedWorker {
 
     /// Redis has answered renewals: what is trusted from now on is so.
     func heardFromRedis() {
-        if beyondAssumptionsUntil == .max, !isPaused { beyondAssumptionsUntil = simulation.now + 1500 * Span.millisecond }
+        guard beyondAssumptionsUntil == .max, !isPaused else { return }
+        // This answer may speak of some of its leases only, and the one about the others come late or never, as may the one to the question
+        // whether a record that refused it is only an older one: then the deadline by its own clock comes first.
+        let answered = max(simulation.now, wentOnAt + simulation.policy.timing.selfFence.wholeNanoseconds)
+        beyondAssumptionsUntil = answered + 1500 * Span.millisecond
     }
 
     func setClock(by nanoseconds: Int64) { clockBase += nanoseconds }
+
+    func redisRead(_ milliseconds: Int64) {
+        redisNow = milliseconds
+        redisReadAt = local
+    }
+
+    /// What Redis' clock shows, as far as is known: ms.
+    var redisTime: Int64 { redisNow + (local - redisReadAt).wholeMilliseconds }
 
     // MARK: Process
 
@@ -133,7 +146,7 @@ final class SimulatedWorker {
         server = nil
         for index in isHeld.indices {
             isHeld[index] = false
-            ranks[index] = nil
+            places[index] = nil
         }
         members = []
         silent = []
@@ -151,12 +164,15 @@ final class SimulatedWorker {
     func addFeed(_ feed: Int) {
         let shell = SimulatedFeed(self, simulation.feeds[feed])
         feeds[feed] = shell
-        if let rank = ranks[feed] { shell.handle(.placed(rank: rank, alternate: nil)) }
+        if let place = places[feed] { shell.handle(.placed(rank: place.rank, alternate: nil)) }
     }
 
     func deathProved(_ dead: Incarnation) { for feed in feeds { feed.handle(.deathProved(dead)) } }
 
-    func woken() { for feed in feeds where feed.machine.phase == .watch { feed.handle(.woken) } }
+    func woken() {
+        for feed in feeds where feed.machine.phase == .watch { feed.handle(.woken) }
+        perform(placement.hurry(now: local))
+    }
 
     func pause(for duration: Int64) {
         guard isAlive, !isPaused else { return }

@@ -26,6 +26,8 @@ package final class Simulation {
     package private(set) var trace: UInt64 = 0xCBF2_9CE4_8422_2325
     package private(set) var steps = 0
     package private(set) var lines: [String] = []
+    /// Every lease that was granted, in order.
+    package private(set) var acquisitions: [Acquisition] = []
     var isFaulty = true
     private var hasBegun = false
 
@@ -84,6 +86,19 @@ package final class Simulation {
         guard isTracing else { return }
         lines.append("\(now / Span.millisecond) \(text())")
         if lines.count > 200_000 { lines.removeFirst(100_000) }
+    }
+
+    /// A lease that was granted.
+    package struct Acquisition: Sendable {
+        package var feed: Int
+        /// Nanoseconds of true time.
+        package var at: Int64
+        /// For how long nobody had held it, ms; nil: the record named a holder, or nobody ever had.
+        package var freeMilliseconds: Int64?
+    }
+
+    func acquired(_ feed: Int, freedAt: Int64?) {
+        acquisitions.append(Acquisition(feed: feed, at: now, freeMilliseconds: freedAt.map { redis.time - $0 }))
     }
 
     func reach(_ item: Coverage) { coverage.reach(item) }
@@ -150,7 +165,7 @@ package final class Simulation {
     }
 
     /// What each worker holds, in feeds.
-    package var loads: [Int] { workers.map { worker in worker.isHeld.count { $0 } } }
+    package var loads: [Int] { workers.map { worker in worker.isAlive ? worker.isHeld.count { $0 } : 0 } }
 
     /// How often placement has moved each feed.
     package var moves: [Int] { feeds.map { exchange.moves[$0.index] } }

@@ -44,7 +44,7 @@ import Testing
     }
 
     @Test mutating func `an invited worker claims first, whatever its rank`() {
-        #expect(Self.looks(handle(.placed(rank: 7, alternate: nil))) == 0)
+        #expect(Self.looks(handle(.placed(rank: PlacementMachine.Place.full + 1, alternate: nil))) == 0)
         #expect(Self.looks(handle(.invited(until: Self.start + .seconds(10)))) == 1)
         #expect(machine.phase == .watch)
         #expect(Self.claims(handle(.observed(Self.free, connection: 1))) == 1)

@@ -71,7 +71,7 @@ struct FeedBench {
         case .acquire(let acquisition, let connection):
             switch acquisition.mode {
             case .free: "acquire free \(acquisition.seenEpoch) on \(connection)"
-            case .seen(let renewals): "acquire seen \(acquisition.seenEpoch).\(renewals) on \(connection)"
+            case .seen(let renewals, _): "acquire seen \(acquisition.seenEpoch).\(renewals) on \(connection)"
             case .dead(let holder): "acquire dead \(holder.name) \(acquisition.seenEpoch) on \(connection)"
             }
         case .call(_, let call): word(call)

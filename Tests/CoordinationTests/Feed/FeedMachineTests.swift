@@ -121,12 +121,72 @@ import Testing
         bench.expect(.observed(Bench.record(.free), connection: 1), at: 111, "acquire free 4 on 1", .claim)
     }
 
-    @Test func `who is neither one of the first two nor at its cap does not watch`() {
+    @Test func `who has no place does not watch`() {
         var bench = FeedStage.idle.reached()
-        bench.expect(.placed(rank: 4, alternate: nil), at: 0, "", .idle)
+        bench.expect(.placed(rank: PlacementMachine.Place.full + 1, alternate: nil), at: 0, "", .idle)
         bench.expect(.placed(rank: 2, alternate: nil), at: 1, "observe", .watch)
         bench.expect(.placed(rank: nil, alternate: nil), at: 2, "", .idle)
         bench.expect(.observed(Bench.record(.free), connection: 1), at: 3, "", .idle)
+    }
+
+    @Test(arguments: [(3, 200), (4, 250), (PlacementMachine.Place.full, 200)] as [(Int, Int64)])
+    func `a free feed that nobody better takes is claimed by the ranks behind in their turn`(rank: Int, stagger: Int64) {
+        var bench = FeedStage.idle.reached()
+        bench.expect(.placed(rank: rank, alternate: nil), at: 0, "observe", .watch)
+        bench.expect(.observed(Bench.record(.free, renewedAt: 77), connection: 1), at: 100, "", .watch)
+        #expect(bench.machine.wakeAt == at(100 + stagger))
+        bench.expect(.timer, at: 100 + stagger, "observe", .watch)
+        bench.expect(.observed(Bench.record(.free, renewedAt: 77), connection: 1), at: 101 + stagger, "acquire free 4 on 1", .claim)
+        #expect(bench.lastAcquisition?.vacancy == .freed(at: 77))
+    }
+
+    @Test func `when its holder has been silent for T the record is looked at once out of turn`() {
+        var bench = FeedStage.watching.reached()
+        let record = Bench.record(.held, holder: Bench.other, renewals: 7)
+        bench.expect(.observed(record, connection: 1), at: 100, "", .watch)
+        #expect(bench.machine.wakeAt == at(6100))
+        bench.expect(.observed(Bench.record(.held, holder: Bench.other, renewals: 8), connection: 1), at: 1100, "", .watch)
+        #expect(bench.machine.wakeAt == at(7100))
+        bench.expect(.timer, at: 7099, "", .watch)
+        bench.expect(.timer, at: 7100, "observe", .watch)
+        #expect(bench.machine.wakeAt == nil)
+        bench.expect(
+            .observed(Bench.record(.held, holder: Bench.other, renewals: 8), connection: 1), at: 7101, "acquire seen 4.8 on 1", .claim)
+        // What is freed meanwhile has a turn of its own.
+        var second = FeedStage.idle.reached()
+        second.expect(.placed(rank: 2, alternate: nil), at: 0, "observe", .watch)
+        second.expect(.observed(record, connection: 1), at: 100, "", .watch)
+        second.expect(.timer, at: 6100, "observe", .watch)
+        second.expect(.observed(Bench.record(.free, renewals: 8), connection: 1), at: 6101, "", .watch)
+        #expect(second.machine.wakeAt == at(6251))
+    }
+
+    @Test func `a claim tells what happened to the holder`() {
+        func vacancy(_ record: LeaseObservation, isDead: Bool = false) -> Vacancy? {
+            var bench = FeedStage.watching.reached()
+            if isDead { _ = bench.handle(.deathProved(Bench.other), at: 10) }
+            _ = bench.handle(.observed(record, connection: 1), at: 100)
+            _ = bench.handle(.observed(record, connection: 1), at: 6100)
+            return bench.lastAcquisition?.vacancy
+        }
+        let held = Bench.record(.held, holder: Bench.other)
+        #expect(vacancy(Bench.record(.free, renewedAt: 5)) == .freed(at: 5))
+        #expect(vacancy(held) == .lost)
+        #expect(vacancy(held, isDead: true) == .lost)
+        #expect(vacancy(Bench.record(.unknown, epoch: 0, ttl: 0)) == .neverHeld)
+    }
+
+    @Test func `what nobody ever held is left to the best placed first`() {
+        let unknown = Bench.record(.unknown, epoch: 0, ttl: 0)
+        var third = FeedStage.idle.reached { $0.claimsUnknownAtOnce = true }
+        third.expect(.placed(rank: 3, alternate: nil), at: 0, "observe", .watch)
+        third.expect(.observed(unknown, connection: 1), at: 100, "", .watch)
+        #expect(third.machine.wakeAt == at(1100))
+        third.expect(.observed(unknown, connection: 1), at: 1099, "", .watch)
+        third.expect(.observed(unknown, connection: 1), at: 1100, "acquire seen 0.0 on 1", .claim)
+        var full = FeedStage.idle.reached { $0.claimsUnknownAtOnce = true }
+        full.expect(.placed(rank: PlacementMachine.Place.full, alternate: nil), at: 0, "observe", .watch)
+        full.expect(.observed(unknown, connection: 1), at: 100, "acquire seen 0.0 on 1", .claim)
     }
 
     @Test func `a feed handed to somebody else is claimed after the head start`() {

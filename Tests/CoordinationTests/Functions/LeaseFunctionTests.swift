@@ -137,6 +137,24 @@ struct LeaseFunctionTests {
         }
     }
 
+    @Test func aClaimOfARecordThatWasRemovedMeanwhileFindsNothingAsSeen() async throws {
+        try await withLab { lab in
+            try await lab.initialize()
+            let seen = try #require(try await lab.call(ObserveCall(feeds: [lab.feed])).first ?? nil)
+            try await lab.send("DEL", .string(lab.feed.lease))
+            try await lab.advance(40)
+            try await lab.initialize()
+            let fresh = try #require(try await lab.call(ObserveCall(feeds: [lab.feed])).first ?? nil)
+            #expect((fresh.epoch, fresh.renewals) == (seen.epoch, seen.renewals))
+            let before = try await lab.digest()
+            let late = lab.acquisition(by: lab.a, .seen(renewals: seen.renewals, renewedAt: seen.renewedAt), seenEpoch: seen.epoch)
+            #expect(try await lab.call(late) == .changed(holder: nil, epoch: 0, renewals: 0))
+            #expect(try await lab.digest() == before)
+            let due = lab.acquisition(by: lab.a, .seen(renewals: fresh.renewals, renewedAt: fresh.renewedAt), seenEpoch: fresh.epoch)
+            guard case .granted = try await lab.call(due) else { throw TestFailure("what was seen is not granted") }
+        }
+    }
+
     @Test func thePreferredWorkerHasAHeadStartOfOneSecond() async throws {
         try await withLab { lab in
             let token = try await lab.held(by: lab.a)

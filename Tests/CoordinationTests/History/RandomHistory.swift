@@ -225,7 +225,7 @@ final class RandomHistory {
             return
         }
         workers[index].saw(epoch: seen.epoch)
-        var mode = AcquireCall.Mode.seen(renewals: seen.renewals)
+        var mode = AcquireCall.Mode.seen(renewals: seen.renewals, renewedAt: seen.renewedAt)
         if seen.state == .free { mode = .free }
         if let holder = seen.holder {
             if dead.contains(holder) {

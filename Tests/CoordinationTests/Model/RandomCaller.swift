@@ -127,7 +127,10 @@ struct RandomCaller {
         let mode: AcquireCall.Mode =
             switch random.number(0...2) {
             case 0: .free
-            case 1: .seen(renewals: random.chance(85) ? renewals : renewals + 1)
+            case 1:
+                .seen(
+                    renewals: random.chance(85) ? renewals : renewals + 1,
+                    renewedAt: random.chance(50) ? nil : (Int64(record["renewed_at"] ?? "") ?? 0) + (random.chance(80) ? 0 : 1))
             default: .dead(holder: worker(record))
             }
         let isRepeat = random.chance(10)

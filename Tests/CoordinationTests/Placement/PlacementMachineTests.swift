@@ -44,7 +44,6 @@ extension [PlacementMachine.Action] {
         #expect(PlacementSettings().patience(members: 2000) == .seconds(50))
         #expect(PlacementSettings().loadRefresh(members: 10) == .seconds(3))
         #expect(PlacementSettings().loadRefresh(members: 1000) == .seconds(30))
-        #expect((1...3).map { PlacementSettings().stagger(rank: $0) } == [.zero, .milliseconds(150), .milliseconds(300)])
     }
 }
 
@@ -128,7 +127,7 @@ extension [PlacementMachine.Action] {
             _ = machine.catalogueRead(catalogue(200), version: 1, now: at(0))
             _ = machine.membersRead(names.map { member($0) }, version: 1, now: at(0))
             let places = machine.woken(now: at(3000)) { _ in true }.places
-            for (feed, place) in places { if let rank = place?.rank { watchers[feed, default: []].append(rank) } }
+            for (feed, place) in places { if let place, place.look != .seldom { watchers[feed, default: []].append(place.rank) } }
         }
         #expect(watchers.count == 200)
         for (feed, ranks) in watchers { #expect(ranks.sorted() == [1, 2], "\(feed)") }
@@ -139,10 +138,11 @@ extension [PlacementMachine.Action] {
         let (_, both) = machine([member("a"), member("b", load: 10), member("c", load: 10)], feeds: 30)
         let (_, full) = machine([member("a"), member("b", load: 11), member("c", load: 10)], feeds: 30)
         let (_, draining) = machine([member("a"), member("b", state: .draining), member("c")], feeds: 30)
-        #expect(both.places.count < 30)
+        func ranks(_ actions: [PlacementMachine.Action]) -> Set<Int> { Set(actions.places.values.compactMap { $0?.rank }) }
+        #expect(ranks(both) == [1, 2, 3])
         // With b out of the way, a and c are the two best for everything.
-        #expect(full.places.count == 30)
-        #expect(draining.places.count == 30)
+        #expect(ranks(full) == [1, 2])
+        #expect(ranks(draining) == [1, 2])
     }
 
     @Test func `at its own cap a worker watches what it would have the best places for, and claims no more than fits`() {
@@ -167,7 +167,7 @@ extension [PlacementMachine.Action] {
         #expect(!claims)
         // One feed less, and it watches to claim again.
         let freed = machine.gaveUp(claimed[1], now: at(3300)).places
-        #expect(freed.values.count { $0.map { $0.rank <= 2 } ?? false } >= full.count)
+        #expect(freed.values.count { $0.map { $0.rank != PlacementMachine.Place.full } ?? false } >= full.count)
     }
 
     @Test func `the alternate is the best member of another host`() {

@@ -213,6 +213,110 @@ struct PublishMachineTests {
         #expect(ranges.first.map { $0.last - $0.first + 1 } == lost)
     }
 
+    @Test("What comes in while Redis is back and catching up tears no second hole")
+    func roomForTheBurst() throws {
+        var limits = PublishMachine.Limits()
+        limits.ringBytes = 1 << 20
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine(limits: limits)
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        let text = String(repeating: "x", count: 1000)
+        for number in 1...3000 { Self.append("\(number)\(text)", &machine, &table) }
+        machine.linkUp()
+        guard case .lost(let hole)? = machine.nextSend(now: 2, flush: true) else { throw Unexpected("no hole") }
+        // As much as a socket may bring before reading stops, while the hole is being announced, and then while the ring is being sent.
+        for number in 1...60 { Self.append("a\(number)\(text)", &machine, &table) }
+        var stored = StoredFeed()
+        execute((.lost(hole), machine.generation), &machine, &stored, 3)
+        var flight: [PublishMachine.Send] = []
+        while let send = machine.nextSend(now: 4, flush: true) { flight.append(send) }
+        #expect(flight.count > 1)
+        for number in 1...60 { Self.append("b\(number)\(text)", &machine, &table) }
+        for send in flight { execute((send, machine.generation), &machine, &stored, 5) }
+        var ranges: [LostRange] = []
+        drain(&machine, &stored, now: 6) { ranges.append($0) }
+        #expect(ranges.isEmpty)
+        #expect(stored.next == 3121)
+        #expect(machine.counters.droppedPackets == hole.last - hole.first + 1)
+    }
+
+    @Test("What Redis stored last and lost is sent again after an outage that filled the ring, within half of it", arguments: [5, 800])
+    func lostTail(stored count: Int) throws {
+        var limits = PublishMachine.Limits()
+        limits.ringBytes = 1 << 20
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine(limits: limits)
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        let text = String(repeating: "x", count: 1000)
+        var stored = StoredFeed()
+        for number in 1...count {
+            Self.append("\(number)\(text)", &machine, &table)
+            drain(&machine, &stored, now: 2)
+        }
+        machine.linkLost()
+        for number in 1...3000 { Self.append("\(number)\(text)", &machine, &table) }
+        #expect(machine.memoryBytes <= limits.ringBytes)
+        // The server is back without what it wrote last.
+        stored.goBack(to: 1)
+        machine.linkUp()
+        var ranges: [LostRange] = []
+        drain(&machine, &stored, now: 3) { ranges.append($0) }
+        #expect(stored.next == count + 3001)
+        // What was kept is there again, and there is one hole, or two where packets lie between them.
+        let kept = (1...count).filter { stored.packets[$0] != .some(nil) }
+        let holes = Set(ranges.map(\.first))
+        #expect(count == 5 ? kept.count == 5 && holes == [6] : kept.count > 100 && holes == [1, 801], "\(kept.count) \(ranges)")
+    }
+
+    @Test("Two holes side by side are announced as one")
+    func joinsHoles() throws {
+        var limits = PublishMachine.Limits()
+        limits.ringBytes = 64 << 10
+        limits.maxPackets = 10
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine(limits: limits)
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        machine.linkUp()
+        var stored = StoredFeed()
+        for number in 1...10 { Self.append("\(number)", &machine, &table) }
+        drain(&machine, &stored, now: 2)
+        // So long ago that no server loses them; this one does.
+        Self.append("later", &machine, &table)
+        drain(&machine, &stored, now: 9_000_000_000)
+        drain(&machine, &stored, now: 18_000_000_000)
+        machine.linkLost()
+        let text = String(repeating: "x", count: 1000)
+        for number in 1...500 { Self.append("\(number)\(text)", &machine, &table) }
+        machine.shrink(to: 0, 3)
+        stored.goBack(to: 4)
+        machine.linkUp()
+        var ranges: [LostRange] = []
+        drain(&machine, &stored, now: 19_000_000_000) { ranges.append($0) }
+        // The server says how far it is when the first is announced.
+        #expect(ranges.map(\.first) == [12, 4])
+        #expect(ranges.last?.reason == "no longer held after Redis lost it; buffer full while Redis was away")
+    }
+
+    @Test("While Redis refuses, nothing is taken from the room that its return needs")
+    func refusalIsNoReturn() throws {
+        var limits = PublishMachine.Limits()
+        limits.ringBytes = 1 << 20
+        var table = StreamTable(keys: Self.keys) { _ in 100 }
+        var machine = PublishMachine(limits: limits)
+        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        let text = String(repeating: "x", count: 1000)
+        machine.linkUp()
+        Self.append("first", &machine, &table)
+        #expect(machine.nextSend(now: 1, flush: true) != nil && machine.isTaking)
+        machine.refused(generation: machine.generation, now: 2)
+        #expect(!machine.isTaking)
+        for number in 1...3000 { Self.append("\(number)\(text)", &machine, &table) }
+        #expect(machine.memoryBytes < limits.ringBytes - limits.ringBytes / 8)
+        machine.linkUp()
+        #expect(machine.isTaking)
+    }
+
     @Test("Whatever breaks, every packet is stored once, in order, or declared", arguments: [UInt64](1...60))
     func survivesEverything(seed: UInt64) throws {
         var random = SplitMix(seed)

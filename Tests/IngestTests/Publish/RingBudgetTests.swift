@@ -54,4 +54,50 @@ struct RingBudgetTests {
             #expect(left == 0)
         }
     }
+
+    @Test("Where many feeds together hold what a slow Redis does not take, all stop reading long before anything has to be dropped")
+    func sharedPressure() async throws {
+        try await withRedis { server in
+            let redis = try await server.connect()
+            let loop = MultiThreadedEventLoopGroup.singleton.next()
+            var limits = PublishMachine.Limits()
+            limits.ringBytes = 4 << 20
+            let bytes = limits.ringBytes
+            let resources = try await loop.submit {
+                NIOLoopBound(PublishResources(ring: RingBudget(bytes: bytes)), eventLoop: loop)
+            }.get()
+            var rigs: [PublisherRig] = []
+            for number in 1...8 {
+                let rig = try await PublisherRig.open(server, feed: "f\(number)", limits: limits, resources: resources, on: loop)
+                try await rig.append(30)
+                try await rig.stored()
+                rigs.append(rig)
+            }
+            server.freeze()
+            let filler = String(repeating: "x", count: 1000)
+            // Each as long as it is not told to stop: none comes near a quarter of the ring alone.
+            var isGoingOn = true
+            var rounds = 0
+            while isGoingOn, rounds < 1000 {
+                isGoingOn = false
+                for rig in rigs where try await rig.pressures.isEmpty {
+                    isGoingOn = true
+                    try await rig.append(30, filler: filler)
+                }
+                rounds += 1
+            }
+            for rig in rigs {
+                #expect(try await rig.pressures == [true])
+                #expect(try await rig.overflows == 0)
+            }
+            server.thaw()
+            for rig in rigs {
+                try await rig.stored()
+                let (_, gaps) = try await rig.read(redis)
+                #expect(gaps == [])
+                #expect(try await rig.pressures.last == false)
+                try await rig.close()
+            }
+        }
+    }
 }
