@@ -42,6 +42,15 @@ import Testing
         expectRefusal(setting, "key=value")
     }
 
+    @Test func `exchanges are as far away as asked for, within reason`() throws {
+        var options = options(.deploy)
+        #expect(try DrillPlan(options).latency == .zero)
+        options.latency = .milliseconds(40)
+        #expect(try DrillPlan(options).latency == .milliseconds(40))
+        options.latency = .seconds(3)
+        expectRefusal(options, "--latency is 0s to 2s, not 3s")
+    }
+
     @Test func `a build without the pace is still judged by it`() throws {
         var options = options(.flap)
         options.sabotage = .pace
