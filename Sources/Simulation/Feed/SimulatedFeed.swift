@@ -35,6 +35,7 @@ final class SimulatedFeed {
     private var isStopping = false
     private var actingIn = FeedMachine.Phase.idle
     private var actingUnder: Token?
+    private var isActingProved = false
     /// Redis' clock minus the local one, nanoseconds.
     private(set) var clockOffset: Int64 = 0
 
@@ -76,7 +77,7 @@ final class SimulatedFeed {
         while !events.isEmpty {
             let event = events.removeFirst()
             let before = machine.phase
-            (actingIn, actingUnder) = (before, machine.token)
+            (actingIn, actingUnder, isActingProved) = (before, machine.token, machine.isProved(now: worker.local))
             let actions = machine.handle(event, now: worker.local, random: &random)
             if machine.phase != before || !actions.isEmpty {
                 simulation.log("\(worker.name) \(facts.name) \(before) \(event) -> \(machine.phase): \(actions)")
@@ -163,7 +164,8 @@ final class SimulatedFeed {
             simulation.fail(
                 "row 54", "\(worker.name) gives up \(facts.name), epoch \(token.epoch), which its record gives it anew: \(record)")
         }
-        guard simulation.mutation == nil, actingIn == .live || actingIn == .resuming else { return }
+        // Beyond its deadline a lease is given up whatever the record says.
+        guard simulation.mutation == nil, isActingProved, actingIn == .live || actingIn == .resuming else { return }
         let top = simulation.redis.model.streams[facts.control]?.lastGeneratedID.epoch ?? 0
         if max(Int(record["epoch"] ?? "") ?? 0, top) < token.epoch {
             simulation.fail("13", "\(worker.name) gives up \(facts.name), epoch \(token.epoch), to an older record: \(record)")

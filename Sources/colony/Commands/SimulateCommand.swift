@@ -80,9 +80,16 @@ struct SimulateCommand: AsyncParsableCommand {
         if trace { return try traceRun() }
         if mutations { return try await tabulate() }
         let lastPrint = Mutex(ContinuousClock.now)
+        let told = Mutex(0)
         let total = campaign.seeds.count
         let outcome = try await untilSignal { [campaign] in
             await campaign.run { outcome in
+                // At once: the rest may take an hour.
+                let new = told.withLock { told in
+                    defer { told = outcome.failures.count }
+                    return outcome.failures.dropFirst(told)
+                }
+                for failure in new { Console.error("seed \(failure.seed) broke \(failure.violation)") }
                 let isDue = lastPrint.withLock { last in
                     guard ContinuousClock.now - last > .seconds(5) else { return false }
                     last = .now
