@@ -140,7 +140,12 @@ package final class RetentionKeeper {
 
     /// The next round does the same again.
     private func failed(_ error: any Error) {
-        logger.debug("Streams could not be trimmed", error: error)
+        let metadata: Logger.Metadata = ["feed": "\(keys.feed)"]
+        if let code = (error as? RedisError)?.code, code == .connectionLost || code == .timeout {
+            logger.debug("Streams could not be trimmed", error: error, metadata: metadata)
+        } else {
+            logger.warning("Streams could not be trimmed", error: error, metadata: metadata)
+        }
         round = nil
     }
 

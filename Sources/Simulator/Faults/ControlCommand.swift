@@ -126,5 +126,5 @@ package enum ControlCommand: Sendable, Equatable {
     package static let summary =
         "status; sockets [X]; mute X; half-open X; no-data X; slow-handshake X DURATION; refuse X STATUS [RETRY-AFTER]; flap X DURATION; "
         + "heal X; cut X close|end|reset|mid-frame; garbage X text|utf8|frame|empty; oversize X BYTES; hole X N; duplicate X N; push X N; "
-        + "notice X; X is an exchange id or *; a fault may end with socket=N"
+        + "notice X; X is an exchange id or *; durations and RETRY-AFTER like 500ms, 2s, 5m; a fault may end with socket=N"
 }
