@@ -22,7 +22,7 @@ struct SimulationTests {
 
     @Test func `every promise holds under faults, and every feed comes back`() async {
         let seed = UInt64(Self.setting("COLONY_TEST_SEED", 1))
-        let count = UInt64(Self.setting("COLONY_TEST_SEEDS", 100))
+        let count = UInt64(Self.setting("COLONY_TEST_SEEDS", 250))
         var campaign = Campaign(seeds: seed...(seed + count - 1))
         campaign.minutes = Self.setting("COLONY_TEST_MINUTES", 1)
         campaign.jobs = 2
