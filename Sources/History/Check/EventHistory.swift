@@ -8,6 +8,8 @@ struct EventHistory {
         var boot: Int64
         /// `.max`: not given back.
         var ended: Int64 = .max
+        /// Its holder gave it up of its own accord.
+        var isHandedBack = false
     }
 
     private struct Feed {
@@ -22,6 +24,8 @@ struct EventHistory {
         var wasResumed = false
         /// Index of the running acquisition.
         var acquisition: Int?
+        /// Whose holder was last told to have crashed.
+        var crashedEpoch = 0
     }
 
     private(set) var acquisitions: [Acquisition] = []
@@ -67,8 +71,12 @@ struct EventHistory {
             feed.holder = worker
             feed.acquisition = acquisitions.count
             acquisitions.append(Acquisition(feed: name, worker: worker, epoch: epoch, boot: boot ?? at))
+        case "crashed": feed.crashedEpoch = epoch
         case "released":
-            if let running = feed.acquisition { acquisitions[running].ended = boot ?? at }
+            if let running = feed.acquisition {
+                acquisitions[running].ended = boot ?? at
+                acquisitions[running].isHandedBack = feed.crashedEpoch != epoch
+            }
             feed.holder = ""
             feed.acquisition = nil
         case "quarantined": feed.isExcused = true

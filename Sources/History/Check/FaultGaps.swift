@@ -33,8 +33,8 @@ struct FaultGaps {
         for (feed, list) in hits {
             for (index, fault) in list.enumerated() {
                 let end = index + 1 < list.count ? list[index + 1].boot : Int64.max
-                if let next = (byFeed[feed] ?? []).first(where: { $0.boot > fault.boot && $0.boot < end }) {
-                    leaseGaps[fault.kind, default: []].append(Double(next.boot - fault.boot) / 1e6)
+                if let gap = Self.leaseGap(byFeed[feed] ?? [], from: fault.boot, to: end) {
+                    leaseGaps[fault.kind, default: []].append(gap)
                 }
                 if let gap = Self.websocketGap(sockets[feed] ?? [], from: fault.boot, to: end) {
                     websocketGaps[fault.kind, default: []].append(gap)
@@ -45,6 +45,15 @@ struct FaultGaps {
                 if let first = behind?.firstPacket { packetGaps[fault.kind, default: []].append(Double(first - last) / 1e6) }
             }
         }
+    }
+
+    /// Milliseconds before the first acquisition of that time; nil when there was none. A holder that was not hit goes on until it gives the
+    /// lease up itself.
+    private static func leaseGap(_ acquisitions: [EventHistory.Acquisition], from start: Int64, to end: Int64) -> Double? {
+        guard let index = acquisitions.firstIndex(where: { $0.boot > start && $0.boot < end }) else { return nil }
+        var from = start
+        if index > 0, acquisitions[index - 1].isHandedBack { from = max(from, acquisitions[index - 1].ended) }
+        return Double(acquisitions[index].boot - from) / 1e6
     }
 
     /// Milliseconds before the first websocket of that time; nil when none was opened, or none was there before.

@@ -6,12 +6,14 @@ import Testing
 
 /// Times here are milliseconds; the recording has nanoseconds.
 @Suite struct FaultGapTests {
-    private func gaps(_ beginnings: [FeedHistory.Beginning], sockets: [TrueSocket]) throws -> HistoryVerdict.FaultKind {
+    private func gaps(
+        _ beginnings: [FeedHistory.Beginning], sockets: [TrueSocket], acquisitions: [EventHistory.Acquisition] = []
+    ) throws -> HistoryVerdict.FaultKind {
         let path = try OrphanGuard.shared.makeDirectory("gaps") + "/faults.jsonl"
         let line = #"{"t":"fault","boot":1000000000,"kind":"move","worker":"a.1","feeds":"binance","detail":""}"# + "\n"
         try line.write(toFile: path, atomically: true, encoding: .utf8)
         var gaps = try FaultGaps(path)
-        gaps.measure([], beginnings: ["binance": beginnings], sockets: ["binance": sockets])
+        gaps.measure(acquisitions, beginnings: ["binance": beginnings], sockets: ["binance": sockets])
         return try #require(gaps.kinds.first)
     }
 
@@ -30,6 +32,18 @@ import Testing
     @Test func `packets from before the fault do not lengthen the gap`() throws {
         let kill = try gaps([.init(up: 1_300_000_000, lastPacketBefore: 700_000_000, firstPacket: 1_330_000_000)], sockets: [])
         #expect(kill.packetGap.max == 330)
+    }
+
+    @Test(arguments: [true, false])
+    func `a lease that its holder gives up is missing from then on, that of a dead holder from the fault on`(isHandedBack: Bool) throws {
+        let gap = try gaps(
+            [], sockets: [],
+            acquisitions: [
+                .init(
+                    feed: "binance", worker: "a.1", epoch: 1, boot: 500_000_000, ended: 1_900_000_000, isHandedBack: isHandedBack),
+                .init(feed: "binance", worker: "b.1", epoch: 2, boot: 1_905_000_000),
+            ])
+        #expect(gap.leaseGap.max == (isHandedBack ? 5 : 905))
     }
 
     @Test func `a websocket is gone with its first close frame`() throws {
