@@ -94,7 +94,11 @@ final class SimulatedRedis {
     func restart(_ loss: Fault.Loss, down: Int64, capture number: Int? = nil) {
         switch loss {
         case .nothing: restart(down: down) { _ in }
-        case .everything: restart(down: down) { $0.loseEverything() }
+        case .everything:
+            restart(down: down) { redis in
+                redis.loseEverything()
+                redis.beginAnew()
+            }
         case .tail:
             guard let number, let snapshot = captures.removeValue(forKey: number) else { return }
             restart(to: snapshot, down: down)
@@ -114,7 +118,13 @@ final class SimulatedRedis {
             where redis.model.hashes[facts.lease] == nil && redis.model.streams[facts.control] == nil {
                 redis.truths[facts.index].dataLost(all: true)
             }
+            redis.beginAnew()
         }
+    }
+
+    /// What this server lost is not what a later restart comes back to: it falls back to where this one has begun, at most.
+    private func beginAnew() {
+        for number in captures.keys { captures[number] = snapshot }
     }
 
     private func restart(down: Int64, _ change: @escaping (SimulatedRedis) -> Void) {
