@@ -249,10 +249,11 @@ extension PublishMachine {
     }
 
     /// Frees memory until `target` is kept: first what is acknowledged, then the oldest packets that are stored nowhere. Their range is
-    /// remembered, to be announced in their place. Acknowledged packets that fill no more than half of it stay: a server that comes back without
-    /// what it wrote last would tear a hole where readers have been already.
+    /// remembered, to be announced in their place. While Redis is away, acknowledged packets that fill no more than half of it stay: a server that
+    /// comes back without what it wrote last would tear a hole where readers have been already.
     package mutating func shrink(to target: Int, _ now: Int64) {
-        while memory > target, storedMemory > target / 2, acknowledged > 0 { forgetFirst() }
+        let kept = isTaking ? 0 : target / 2
+        while memory > target, storedMemory > kept, acknowledged > 0 { forgetFirst() }
         let reason = "buffer full while Redis was away"
         while memory > target {
             guard let oldest = entries[min(firstWaiting, entries.count)...].firstIndex(where: { $0.packets > 0 }) else { return }

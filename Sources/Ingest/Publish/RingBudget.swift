@@ -71,9 +71,9 @@ package final class RingBudget {
         // A disk needs the room for what it is writing.
         let most = isTaking || spillBytes > 0 ? bytes : bytes - Self.burst(bytes)
         guard used > most else { return }
-        // What is stored and may have to be sent again is worth half of the ring, no matter which feed has it.
+        // What is stored and may have to be sent again is worth half of the ring while Redis is away, no matter which feed has it.
         let stored = members.values.reduce(0) { $0 + $1.storedRingBytes }
-        var excess = min(used - most, stored - most / 2)
+        var excess = min(used - most, isTaking ? stored : stored - most / 2)
         for member in members.values where excess > 0 { excess -= member.forgetRing(excess) }
         var turns = 0
         while used > most, turns < members.count, let largest = largest() {
