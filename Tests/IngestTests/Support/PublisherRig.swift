@@ -197,6 +197,18 @@ struct PublisherRig: Sendable {
         return (packets, merged)
     }
 
+    /// Entries that were added to the feed's streams and are not there any more.
+    private func trimmedEntries(_ redis: RedisConnection) async throws -> Int {
+        var count = 0
+        for stream in [keys.control] + (try await redis.send(["HKEYS", .string(keys.streams)]).array ?? []).compactMap(\.string) {
+            let facts = try await redis.send(["XINFO", "STREAM", .string(stream)]).array ?? []
+            var values: [String: Int64] = [:]
+            for index in stride(from: 0, to: facts.count - 1, by: 2) { values[facts[index].string ?? ""] = facts[index + 1].integer }
+            count += Int((values["entries-added"] ?? 0) - (values["length"] ?? 0))
+        }
+        return count
+    }
+
     /// Everything appended is stored once, in order, under consecutive sequences, or named by a gap. Returns the gaps.
     @discardableResult
     func check(_ redis: RedisConnection, filler: String = "") async throws -> [ClosedRange<Int>] {
@@ -204,7 +216,11 @@ struct PublisherRig: Sendable {
         let appended = try await run { $0.appended }
         let missing = Set(gaps.flatMap { Array($0) })
         let wanted = (1...max(1, appended)).filter { !missing.contains($0) && $0 <= appended }
-        guard packets.map(\.id.sequence) == wanted else {
+        let found = packets.map(\.id.sequence)
+        // Where memory is short old entries go: each is counted by its stream.
+        let trimmed = found == wanted ? 0 : try await trimmedEntries(redis)
+        guard found == wanted || (trimmed > 0 && found == wanted.filter(Set(found).contains) && wanted.count - found.count <= trimmed)
+        else {
             throw TestFailure("stored are \(packets.count) packets, not the \(wanted.count) of \(appended) that no gap names (\(gaps))")
         }
         for packet in packets where packet.data != "\(packet.id.sequence)\(filler)" {
