@@ -73,6 +73,7 @@ struct PublishRefusalTests {
             let rig = try await PublisherRig.open(server)
             let redis = try await server.connect()
             let breaker = try await server.connect()
+            let configured = try await rig.maxlen(rig.keys.control)
             try await rig.append(30)
             try await rig.stored()
             try await trouble.breaks(breaker)
@@ -97,6 +98,10 @@ struct PublishRefusalTests {
                 let renewal = try await redis.call(RenewCall(leases: [.init(feed: rig.keys, token: rig.token)]))
                 #expect(renewal.results == [.renewed])
                 #expect(try await !rig.isAllStored)
+                // Old entries go meanwhile, and are no loss.
+                try await eventually("the retention was shortened") {
+                    try await rig.maxlen(rig.keys.control) < configured ? true : nil
+                }
             }
             try await trouble.heals(trouble.prefix == "BUSY" ? redis : breaker)
             try await rig.expectNothingLost(redis)
