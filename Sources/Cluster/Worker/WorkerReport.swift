@@ -91,16 +91,9 @@ public struct WorkerFeedReport: Codable, Sendable, Equatable {
         if let subscriptionsVersion { text += ",\"subscriptions_version\":\(subscriptionsVersion)" }
         text += ",\"subscriptions\":"
         if subscriptionsText.isEmpty {
-            text += "{"
-            var isFirst = true
-            for (topic, state) in subscriptions {
-                if !isFirst { text += "," }
-                isFirst = false
-                Self.append(topic, to: &text)
-                text += ":"
-                Self.append(state, to: &text)
-            }
-            text += "}"
+            var line = JSONLine()
+            for (topic, state) in subscriptions { line.add(topic, .text(state)) }
+            text += line.text()
         } else {
             text += subscriptionsText
         }

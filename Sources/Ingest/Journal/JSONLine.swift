@@ -30,7 +30,7 @@ package struct JSONLine: Sendable {
     }
 
     /// The object alone.
-    consuming func text() -> String {
+    package consuming func text() -> String {
         bytes.append(UInt8(ascii: "}"))
         return String(decoding: bytes, as: UTF8.self)
     }

@@ -20,9 +20,8 @@ extension SubscriptionMachine {
         var waiting = topics { $0.phase == .waiting }
         // Thousands of small messages are made some hundreds at a time.
         let limits = dialect.profile.limits
-        if !limits.subscriptionReplaces, limits.topicsPerMessage < 64 {
-            waiting = Array(waiting.prefix(256 / max(1, limits.topicsPerMessage) * max(1, limits.topicsPerMessage)))
-        }
+        let each = max(1, limits.topicsPerMessage)
+        if !limits.subscriptionReplaces, each < 64 { waiting = Array(waiting.prefix(256 / each * each)) }
         if !waiting.isEmpty { ask(waiting, .subscribe) }
         return !waiting.isEmpty
     }

@@ -96,9 +96,7 @@ public struct SubscriptionMachine: Sendable {
             while end < wanted.count, wanted[end].canonical == topic { end += 1 }
             if entries[topic] == nil { add(topic) }
             var spellings: [Topic] = []
-            if end > start + 1 || wanted[start].spelling != topic {
-                for index in start..<end where spellings.last != wanted[index].spelling { spellings.append(wanted[index].spelling) }
-            }
+            for index in start..<end where spellings.last != wanted[index].spelling { spellings.append(wanted[index].spelling) }
             entries[topic]?.spellings = spellings == [topic] ? [] : spellings
             start = end
         }

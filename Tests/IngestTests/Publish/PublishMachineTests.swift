@@ -10,6 +10,17 @@ struct PublishMachineTests {
 
     private static func token(_ epoch: Int) -> Token { Token(incarnation: Incarnation("w.0000000000000001"), epoch: epoch) }
 
+    /// A machine with a small ring, in its first epoch and without a connection, and the streams of its feed.
+    private static func begun(ringBytes: Int, maxPackets: Int? = nil) -> (PublishMachine, StreamTable) {
+        var limits = PublishMachine.Limits()
+        limits.ringBytes = ringBytes
+        if let maxPackets { limits.maxPackets = maxPackets }
+        var table = StreamTable(keys: keys) { _ in 100 }
+        var machine = PublishMachine(limits: limits)
+        machine.begin(token(1), lastMilliseconds: 0, table: &table)
+        return (machine, table)
+    }
+
     private static func append(
         _ text: String, _ machine: inout PublishMachine, _ table: inout StreamTable, slot: Int = 0, milliseconds: Int64 = 1000,
         now: Int64 = 1
@@ -192,15 +203,10 @@ struct PublishMachineTests {
 
     @Test("When the buffer is full the oldest packets give way and are declared in one range")
     func overflows() throws {
-        var limits = PublishMachine.Limits()
-        limits.ringBytes = 64 << 10
-        limits.maxPackets = 10
-        var table = StreamTable(keys: Self.keys) { _ in 100 }
-        var machine = PublishMachine(limits: limits)
-        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        var (machine, table) = Self.begun(ringBytes: 64 << 10, maxPackets: 10)
         let text = String(repeating: "x", count: 1000)
         for number in 1...500 { Self.append("\(number)\(text)", &machine, &table) }
-        #expect(machine.memoryBytes <= 2 * limits.ringBytes)
+        #expect(machine.memoryBytes <= 2 * machine.limits.ringBytes)
         machine.linkUp()
         var stored = StoredFeed()
         var ranges: [LostRange] = []
@@ -215,11 +221,7 @@ struct PublishMachineTests {
 
     @Test("What comes in while Redis is back and catching up tears no second hole")
     func roomForTheBurst() throws {
-        var limits = PublishMachine.Limits()
-        limits.ringBytes = 1 << 20
-        var table = StreamTable(keys: Self.keys) { _ in 100 }
-        var machine = PublishMachine(limits: limits)
-        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        var (machine, table) = Self.begun(ringBytes: 1 << 20)
         let text = String(repeating: "x", count: 1000)
         for number in 1...3000 { Self.append("\(number)\(text)", &machine, &table) }
         machine.linkUp()
@@ -242,11 +244,7 @@ struct PublishMachineTests {
 
     @Test("What Redis stored last and lost is sent again after an outage that filled the ring, within half of it", arguments: [5, 800])
     func lostTail(stored count: Int) throws {
-        var limits = PublishMachine.Limits()
-        limits.ringBytes = 1 << 20
-        var table = StreamTable(keys: Self.keys) { _ in 100 }
-        var machine = PublishMachine(limits: limits)
-        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        var (machine, table) = Self.begun(ringBytes: 1 << 20)
         machine.linkUp()
         let text = String(repeating: "x", count: 1000)
         var stored = StoredFeed()
@@ -256,7 +254,7 @@ struct PublishMachineTests {
         }
         machine.linkLost()
         for number in 1...3000 { Self.append("\(number)\(text)", &machine, &table) }
-        #expect(machine.memoryBytes <= limits.ringBytes)
+        #expect(machine.memoryBytes <= machine.limits.ringBytes)
         // The server is back without what it wrote last.
         stored.goBack(to: 1)
         machine.linkUp()
@@ -271,12 +269,7 @@ struct PublishMachineTests {
 
     @Test("Two holes side by side are announced as one")
     func joinsHoles() throws {
-        var limits = PublishMachine.Limits()
-        limits.ringBytes = 64 << 10
-        limits.maxPackets = 10
-        var table = StreamTable(keys: Self.keys) { _ in 100 }
-        var machine = PublishMachine(limits: limits)
-        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        var (machine, table) = Self.begun(ringBytes: 64 << 10, maxPackets: 10)
         machine.linkUp()
         var stored = StoredFeed()
         for number in 1...10 { Self.append("\(number)", &machine, &table) }
@@ -300,11 +293,7 @@ struct PublishMachineTests {
 
     @Test("While Redis refuses, nothing is taken from the room that its return needs")
     func refusalIsNoReturn() throws {
-        var limits = PublishMachine.Limits()
-        limits.ringBytes = 1 << 20
-        var table = StreamTable(keys: Self.keys) { _ in 100 }
-        var machine = PublishMachine(limits: limits)
-        machine.begin(Self.token(1), lastMilliseconds: 0, table: &table)
+        var (machine, table) = Self.begun(ringBytes: 1 << 20)
         let text = String(repeating: "x", count: 1000)
         machine.linkUp()
         Self.append("first", &machine, &table)
@@ -312,7 +301,7 @@ struct PublishMachineTests {
         machine.refused(generation: machine.generation, now: 2)
         #expect(!machine.isTaking)
         for number in 1...3000 { Self.append("\(number)\(text)", &machine, &table) }
-        #expect(machine.memoryBytes < limits.ringBytes - limits.ringBytes / 8)
+        #expect(machine.memoryBytes < machine.limits.ringBytes - machine.limits.ringBytes / 8)
         machine.linkUp()
         #expect(machine.isTaking)
     }

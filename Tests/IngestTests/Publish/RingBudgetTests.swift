@@ -9,25 +9,34 @@ import Testing
 
 @Suite(.timeLimit(.minutes(2)))
 struct RingBudgetTests {
+    private static let bytes = 4 << 20
+
+    /// Feeds on one event loop with one ring, each with thirty packets stored.
+    private func open(
+        _ feeds: [String], on server: RedisServer
+    ) async throws -> (rigs: [PublisherRig], resources: NIOLoopBound<PublishResources>) {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        var limits = PublishMachine.Limits()
+        limits.ringBytes = Self.bytes
+        let resources = try await loop.submit {
+            NIOLoopBound(PublishResources(ring: RingBudget(bytes: Self.bytes)), eventLoop: loop)
+        }.get()
+        var rigs: [PublisherRig] = []
+        for feed in feeds {
+            let rig = try await PublisherRig.open(server, feed: feed, limits: limits, resources: resources, on: loop)
+            try await rig.append(30)
+            try await rig.stored()
+            rigs.append(rig)
+        }
+        return (rigs, resources)
+    }
+
     @Test("The ring's bound covers all feeds of a worker together: the largest gives way, a small one loses nothing")
     func sharedBound() async throws {
         try await withRedis { server in
             let redis = try await server.connect()
-            let loop = MultiThreadedEventLoopGroup.singleton.next()
-            var limits = PublishMachine.Limits()
-            limits.ringBytes = 4 << 20
-            let bytes = limits.ringBytes
-            let resources = try await loop.submit {
-                NIOLoopBound(PublishResources(ring: RingBudget(bytes: bytes)), eventLoop: loop)
-            }.get()
-            var rigs: [PublisherRig] = []
-            for feed in ["a", "b", "c"] {
-                rigs.append(try await PublisherRig.open(server, feed: feed, limits: limits, resources: resources, on: loop))
-            }
-            for rig in rigs {
-                try await rig.append(30)
-                try await rig.stored()
-            }
+            let (rigs, resources) = try await open(["a", "b", "c"], on: server)
+            let loop = resources.eventLoop
             _ = try await redis.send(["REPLICAOF", "127.0.0.1", "1"])
             let filler = String(repeating: "x", count: 1000)
             for round in 0..<200 {
@@ -38,7 +47,7 @@ struct RingBudgetTests {
                 let (used, sum) = try await loop.submit { [rigs] in
                     (resources.value.ring.used, rigs.reduce(0) { $0 + $1.memoryBytesOnLoop })
                 }.get()
-                #expect(used <= bytes + bytes / 8)
+                #expect(used <= Self.bytes + Self.bytes / 8)
                 #expect(sum == used)
             }
             _ = try await redis.send(["REPLICAOF", "NO", "ONE"])
@@ -59,20 +68,7 @@ struct RingBudgetTests {
     func sharedPressure() async throws {
         try await withRedis { server in
             let redis = try await server.connect()
-            let loop = MultiThreadedEventLoopGroup.singleton.next()
-            var limits = PublishMachine.Limits()
-            limits.ringBytes = 4 << 20
-            let bytes = limits.ringBytes
-            let resources = try await loop.submit {
-                NIOLoopBound(PublishResources(ring: RingBudget(bytes: bytes)), eventLoop: loop)
-            }.get()
-            var rigs: [PublisherRig] = []
-            for number in 1...8 {
-                let rig = try await PublisherRig.open(server, feed: "f\(number)", limits: limits, resources: resources, on: loop)
-                try await rig.append(30)
-                try await rig.stored()
-                rigs.append(rig)
-            }
+            let (rigs, _) = try await open((1...8).map { "f\($0)" }, on: server)
             server.freeze()
             let filler = String(repeating: "x", count: 1000)
             // Each as long as it is not told to stop: none comes near a quarter of the ring alone.
