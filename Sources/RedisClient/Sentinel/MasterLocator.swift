@@ -1,20 +1,20 @@
-internal import NIOCore
+package import NIOCore
 
 /// Finds the master for all who want a connection to it: which Sentinel is asked when, what is believed, when to give up. Pure.
 ///
 /// One Sentinel is asked at a time; the next one as well when it is slow. The first good answer serves everybody who waits. It is only a
 /// proposal: whoever connects there and finds no master refutes it, and asking goes on, at most four times a second, until the deadline of
 /// each request. After each verb perform the actions in their order.
-struct MasterLocator {
+package struct MasterLocator: Sendable {
     /// One attempt of a request to connect to what a Sentinel named.
-    struct Attempt: Hashable {
-        let ticket: Int
+    package struct Attempt: Sendable, Hashable {
+        package let ticket: Int
         fileprivate let number: Int
-        let node: RedisNode
-        let timeout: TimeAmount
+        package let node: RedisNode
+        package let timeout: TimeAmount
     }
 
-    enum Action {
+    package enum Action: Sendable {
         /// Ask this Sentinel; then `answered`, within the time.
         case ask(RedisNode, timeout: TimeAmount)
         /// Connect and look whether it is a master; then `connected` or `refuted`.
@@ -28,25 +28,25 @@ struct MasterLocator {
     }
 
     /// No more questions than this after a good answer, or to one Sentinel.
-    static let interval: TimeAmount = .milliseconds(250)
+    package static let interval: TimeAmount = .milliseconds(250)
     /// A Sentinel that is slower is no longer waited for alone.
-    static let slowness: TimeAmount = .milliseconds(200)
-    static let askTimeout: TimeAmount = .seconds(1)
+    package static let slowness: TimeAmount = .milliseconds(200)
+    package static let askTimeout: TimeAmount = .seconds(1)
 
-    private struct Sentinel {
+    private struct Sentinel: Sendable {
         var askedAt: NIODeadline?
         var isBusy = false
         /// Why its last answer was of no use.
         var problem: RedisError?
     }
 
-    private struct Request {
+    private struct Request: Sendable {
         let deadline: NIODeadline
         var state = State.waiting
         /// Why the last attempt was of no use.
         var problem: RedisError?
 
-        enum State {
+        enum State: Sendable {
             /// For an answer; `connecting` follows, or the end.
             case waiting
             /// `waiting` follows when it is refuted.
@@ -70,7 +70,7 @@ struct MasterLocator {
     private var actions: [Action] = []
 
     /// `endpoint` is the one with the Sentinels, for the texts of errors.
-    init(_ sentinel: RedisSentinel, endpoint: RedisEndpoint) {
+    package init(_ sentinel: RedisSentinel, endpoint: RedisEndpoint) {
         self.endpoint = endpoint
         self.master = sentinel.master
         var seen: Set<RedisNode> = []
@@ -79,12 +79,12 @@ struct MasterLocator {
     }
 
     /// The Sentinels as they would be asked now.
-    var nodes: [RedisNode] { order }
+    package var nodes: [RedisNode] { order }
 
     // MARK: Requests
 
     /// Somebody wants a connection by `deadline`.
-    mutating func want(deadline: NIODeadline, now: NIODeadline) -> (ticket: Int, actions: [Action]) {
+    package mutating func want(deadline: NIODeadline, now: NIODeadline) -> (ticket: Int, actions: [Action]) {
         let ticket = nextTicket
         nextTicket += 1
         requests[ticket] = Request(deadline: deadline)
@@ -93,14 +93,14 @@ struct MasterLocator {
     }
 
     /// The attempt reached a master. False if the request is over or has been sent elsewhere meanwhile: close the connection then.
-    mutating func connected(_ attempt: Attempt) -> Bool {
+    package mutating func connected(_ attempt: Attempt) -> Bool {
         guard isCurrent(attempt) else { return false }
         requests[attempt.ticket] = nil
         return true
     }
 
     /// The attempt failed, or the server is no master.
-    mutating func refuted(_ attempt: Attempt, _ error: RedisError, now: NIODeadline) -> [Action] {
+    package mutating func refuted(_ attempt: Attempt, _ error: RedisError, now: NIODeadline) -> [Action] {
         guard isCurrent(attempt) else { return [] }
         if let answer, answer.node == attempt.node {
             // Another Sentinel may know better.
@@ -119,7 +119,7 @@ struct MasterLocator {
 
     // MARK: What is heard
 
-    mutating func answered(_ node: RedisNode, _ answer: SentinelAnswer, now: NIODeadline) -> [Action] {
+    package mutating func answered(_ node: RedisNode, _ answer: SentinelAnswer, now: NIODeadline) -> [Action] {
         guard let sentinel = sentinels[node], sentinel.isBusy else { return [] }
         sentinels[node]?.isBusy = false
         switch answer {
@@ -134,7 +134,7 @@ struct MasterLocator {
     }
 
     /// A Sentinel published that the master has moved. Believed as an answer is, with one effect more: connections to the old one end.
-    mutating func switched(_ message: MasterSwitch, now: NIODeadline) -> [Action] {
+    package mutating func switched(_ message: MasterSwitch, now: NIODeadline) -> [Action] {
         guard message.master == master, message.old != message.new else { return [] }
         answer = (message.new, now, nil)
         quietUntil = now + Self.interval
@@ -148,16 +148,16 @@ struct MasterLocator {
     }
 
     /// A connected server refuses writes as one does that has lost its replicas: perhaps they follow another master.
-    mutating func doubt(_ node: RedisNode, now: NIODeadline) -> [Action] {
+    package mutating func doubt(_ node: RedisNode, now: NIODeadline) -> [Action] {
         doubted = node
         return finish(now: now)
     }
 
     /// Nobody is connected to it any more.
-    mutating func left(_ node: RedisNode) { if doubted == node { doubted = nil } }
+    package mutating func left(_ node: RedisNode) { if doubted == node { doubted = nil } }
 
     /// The time of the last `.wake` has come.
-    mutating func woken(now: NIODeadline) -> [Action] { finish(now: now) }
+    package mutating func woken(now: NIODeadline) -> [Action] { finish(now: now) }
 
     // MARK: Inside
 

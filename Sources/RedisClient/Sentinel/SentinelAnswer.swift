@@ -1,5 +1,5 @@
 /// What a Sentinel says when it is asked for the master.
-enum SentinelAnswer {
+package enum SentinelAnswer: Sendable {
     case master(RedisNode)
     /// It answers, and watches no master of that name.
     case unknownName
@@ -7,7 +7,7 @@ enum SentinelAnswer {
     case failed(RedisError)
 
     /// Of `SENTINEL GET-MASTER-ADDR-BY-NAME`: host and port, or nil. Nothing of it is believed further than a connection attempt goes.
-    init(_ reply: Result<RedisValue, RedisError>, from sentinel: RedisEndpoint) {
+    package init(_ reply: Result<RedisValue, RedisError>, from sentinel: RedisEndpoint) {
         switch reply {
         case .failure(let error): self = .failed(error)
         case .success(.null): self = .unknownName
@@ -33,7 +33,7 @@ enum SentinelAnswer {
 
 extension RedisNode {
     /// Nil for what can be no address: an empty or overlong host, characters that stand in no name, a port outside 1..65535.
-    init?(host: String, portText: String) {
+    package init?(host: String, portText: String) {
         let isAllowed: (UInt8) -> Bool = { byte in
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
@@ -51,13 +51,13 @@ extension RedisNode {
 }
 
 /// A message of the channel `+switch-master`.
-struct MasterSwitch: Equatable {
-    var master: String
-    var old: RedisNode
-    var new: RedisNode
+package struct MasterSwitch: Sendable, Equatable {
+    package var master: String
+    package var old: RedisNode
+    package var new: RedisNode
 
     /// `<master> <old host> <old port> <new host> <new port>`; nil for anything else.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard text.utf8.count <= 1024 else { return nil }
         let words = text.split(separator: " ", omittingEmptySubsequences: false).map(String.init)
         guard words.count == 5, let old = RedisNode(host: words[1], portText: words[2]),
