@@ -120,6 +120,13 @@ package final class ReplicatedRedis: Sendable {
     /// kill -9; returns when it is gone.
     package func kill(server: Int) async throws { try await Self.end(servers.withLock { $0[server].child }) }
 
+    /// Tells a Sentinel to promote a replica although the master is well.
+    package func orderFailover() async throws {
+        let connection = try await connect(toSentinel: 0)
+        defer { connection.close() }
+        _ = try await connection.send(["SENTINEL", "FAILOVER", .string(Self.master)])
+    }
+
     package func kill(sentinel: Int) async throws { try await Self.end(sentinels.withLock { $0[sentinel].child }) }
 
     /// The process keeps its sockets and answers nothing until `thaw`.

@@ -1,12 +1,20 @@
-import Coordination
-import RedisClient
+package import Coordination
+package import RedisClient
 
 /// What the Sentinels of a configuration told, and what it means for leases. Pure.
-struct SentinelExamination: Sendable {
+package struct SentinelExamination: Sendable {
     /// The address with the Sentinels, for the texts.
-    var endpoint: RedisEndpoint
-    var master: String
-    var states: [(node: RedisNode, state: Result<SentinelState, RedisError>)]
+    package var endpoint: RedisEndpoint
+    package var master: String
+    package var states: [(node: RedisNode, state: Result<SentinelState, RedisError>)]
+
+    package init(
+        endpoint: RedisEndpoint, master: String, states: [(node: RedisNode, state: Result<SentinelState, RedisError>)]
+    ) {
+        self.endpoint = endpoint
+        self.master = master
+        self.states = states
+    }
 
     private var answers: [(node: RedisNode, state: SentinelState)] {
         states.compactMap { item in
@@ -15,10 +23,10 @@ struct SentinelExamination: Sendable {
     }
 
     /// The smallest `down-after-milliseconds`, since one Sentinel is enough to begin with; nil if none told it.
-    var downAfter: Duration? { answers.compactMap(\.state.downAfter).min() }
+    package var downAfter: Duration? { answers.compactMap(\.state.downAfter).min() }
 
     /// I4's numbers, and in words which of them had to be assumed because they could not be read; empty: none.
-    func topology(_ facts: PreflightFacts) -> (topology: LeaseTiming.Topology, assumed: String) {
+    package func topology(_ facts: PreflightFacts) -> (topology: LeaseTiming.Topology, assumed: String) {
         var assumed: [String] = []
         if facts.configuration["min-replicas-max-lag"] == nil {
             assumed.append("min-replicas-max-lag to be 2 s (CONFIG GET is not allowed)")
@@ -28,7 +36,7 @@ struct SentinelExamination: Sendable {
     }
 
     /// Breaches of I4 with the numbers.
-    func violations(_ facts: PreflightFacts, lease: LeaseTiming, reconnectCap: Duration) -> [String] {
+    package func violations(_ facts: PreflightFacts, lease: LeaseTiming, reconnectCap: Duration) -> [String] {
         let (topology, assumed) = topology(facts)
         let note = assumed.isEmpty ? "" : " (assumed: \(assumed))"
         return lease.violations(reconnectCap: reconnectCap, topology: topology).filter { $0.rule == .i4 }.map { "\($0.description)\(note)" }
@@ -36,7 +44,7 @@ struct SentinelExamination: Sendable {
 
     // MARK: For `colony doctor`
 
-    func findings(_ facts: PreflightFacts, lease: LeaseTiming, reconnectCap: Duration) -> [DoctorFinding] {
+    package func findings(_ facts: PreflightFacts, lease: LeaseTiming, reconnectCap: Duration) -> [DoctorFinding] {
         var found: [DoctorFinding] = []
         for (node, state) in states {
             if case .failure(let error) = state {

@@ -18,8 +18,7 @@ struct FailoverTests {
             #expect(try await first.send(["SET", "key", "one"]).string == "OK")
 
             // By order: the old master lives and becomes a replica.
-            let sentinel = try await group.connect(toSentinel: 1)
-            _ = try await sentinel.send(["SENTINEL", "FAILOVER", .string(ReplicatedRedis.master)])
+            try await group.orderFailover()
             try await first.closeFuture.get()
             let promoted = try await group.untilPromoted(insteadOf: 0)
             let second = try await Self.connect(group.endpoint)
