@@ -67,7 +67,7 @@ package final class DrillCluster: Sendable {
                     let cluster = try await prepare(plan, directory, network, (redis, replicated), exchange, tell)
                     let recorder = StreamRecorder(
                         endpoint: cluster.endpoint, keys: cluster.client.configuration.keys,
-                        directory: RecordingDirectory(directory.recording))
+                        directory: RecordingDirectory(directory.recording), followsStreams: replicated == nil)
                     let story = try await recorder.recording {
                         try await cleaningUp {
                             try await cluster.runStory(body)
