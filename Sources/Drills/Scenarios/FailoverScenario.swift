@@ -46,6 +46,8 @@ struct FailoverRedisScenario: Scenario {
         }
         for run in 1...stage.plan.runs {
             try await stage.pause(500...2500)
+            // Before that nobody trusts the records of a server that has just become the master, so nothing would be acquired.
+            if Way.of(run: run) == .cutAndTakeover { try await Task.sleep(for: stage.plan.timing.ttl + .seconds(1)) }
             try await Self.strike(&stage, group, run: run, Way.of(run: run))
         }
     }
@@ -150,12 +152,13 @@ struct FailoverRedisScenario: Scenario {
             let end = index + 1 < story.faults.count ? story.faults[index + 1].boot : story.endedBoot
             reconnects += evidence.reconnects(from: fault.boot, to: end)
         }
-        let gapped = evidence.verdict.packets.gapped
+        // A `rollback` declares as well: what was acknowledged under a lease that nobody knows of any more.
+        let gaps = evidence.events.count { $0.event == "gap" }
         let text =
-            "\(story.faults.count) failovers: \(reconnects) reconnects where no producer was killed, \(gapped) packets in gaps, "
+            "\(story.faults.count) failovers: \(reconnects) reconnects where no producer was killed, \(gaps) gaps, "
             + "\(story.counts[Count.lost] ?? 0) or more acknowledged ones lost with their master and sent again"
             + (slow > 0 ? "; \(slow) took longer than leases can be held, so reconnects are no breach" : "")
-        return [DrillPromise(.redisFailover, kept: slow > 0 || (reconnects == 0 && gapped == 0), text)]
+        return [DrillPromise(.redisFailover, kept: slow > 0 || (reconnects == 0 && gaps == 0), text)]
     }
 
     /// Whether leases renewed at the latest a round before the failover can be held for so long, with a renewal behind it.
