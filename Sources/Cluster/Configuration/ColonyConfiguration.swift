@@ -72,14 +72,15 @@ public struct ColonyConfiguration: Sendable {
 
         public init() {}
 
-        /// The longest wait between attempts to reach Redis. Behind Sentinels another server may be the master by now, so they are asked again soon.
+        /// The longest wait between attempts to reach Redis. Behind Sentinels another server may be the master by now, so they are asked again
+        /// soon.
         public var retryCap: Duration { endpoint.sentinel == nil ? reconnectCap : min(reconnectCap, .milliseconds(250)) }
 
         /// What of it cannot be, and why; nil: nothing.
         var complaint: String? {
             guard direct, endpoint.sentinel != nil else { return nil }
-            return "redis.direct: true does not go with Sentinels (\(endpoint)): that the master's process is gone proves nothing there, since "
-                + "another may have been promoted and granted the lease; remove redis.direct"
+            return "redis.direct: true does not go with Sentinels (\(endpoint)): that the master's process is gone proves nothing there, "
+                + "since another may have been promoted and granted the lease; remove redis.direct"
         }
 
         /// Without effect where the address is that of a server: the login may stand in a file while a flag names another Redis.

@@ -7,7 +7,9 @@ public enum AccessRules {
         let keys = "~\(namespace):*"
         // With FUNCTION LOAD, since a restarted server has lost the library.
         let worker =
-            (Preflight.neededCommands + ["zcard", "hlen", "xrange", "xrevrange", "hkeys", "config|get", "function|load", "function|list", "role"])
+            (Preflight.neededCommands + [
+                "zcard", "hlen", "xrange", "xrevrange", "hkeys", "config|get", "function|load", "function|list", "role",
+            ])
             .map { "+\($0)" }
         let reader = [
             "+xread", "+xreadgroup", "+xack", "+xautoclaim", "+xgroup|create", "+xrange", "+xrevrange", "+xinfo", "+xlen", "+hgetall",

@@ -156,6 +156,7 @@ struct FailoverRedisScenario: Scenario {
         let gaps = evidence.events.count { $0.event == "gap" }
         let text =
             "\(story.faults.count) failovers: \(reconnects) reconnects where no producer was killed, \(gaps) gaps, "
+            + "\(evidence.verdict.packets.gapped) packets declared lost (with takeovers that died), "
             + "\(story.counts[Count.lost] ?? 0) or more acknowledged ones lost with their master and sent again"
             + (slow > 0 ? "; \(slow) took longer than leases can be held, so reconnects are no breach" : "")
         return [DrillPromise(.redisFailover, kept: slow > 0 || (reconnects == 0 && gaps == 0), text)]
