@@ -71,6 +71,24 @@ public struct ColonyConfiguration: Sendable {
         public var embeddedGeneration: String?
 
         public init() {}
+
+        /// The longest wait between attempts to reach Redis. Behind Sentinels another server may be the master by now, so they are asked again
+        /// soon.
+        public var retryCap: Duration { endpoint.sentinel == nil ? reconnectCap : min(reconnectCap, .milliseconds(250)) }
+
+        /// What of it cannot be, and why; nil: nothing.
+        var complaint: String? {
+            guard direct, endpoint.sentinel != nil else { return nil }
+            return "redis.direct: true does not go with Sentinels (\(endpoint)): that the master's process is gone proves nothing there, "
+                + "since another may have been promoted and granted the lease; remove redis.direct"
+        }
+
+        /// Without effect where the address is that of a server: the login may stand in a file while a flag names another Redis.
+        mutating func changeSentinel(_ change: (inout RedisSentinel) -> Void) {
+            guard var sentinel = endpoint.sentinel else { return }
+            change(&sentinel)
+            endpoint.address = .sentinel(sentinel)
+        }
     }
 
     /// Disk for packets that the ring has no room for.
