@@ -32,6 +32,8 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
     /// Counts attempts; what belongs to an older one is ignored.
     private(set) var number = 0
     private var urlTopics: [Topic] = []
+    /// What the address of the open connection has subscribed.
+    private var asked: [Topic] = []
     private var subscribedNumber = 0
     /// The REST service is being asked whether it is up; subscriptions wait for it.
     var readyProbe: WebSocketConnectAttempt?
@@ -49,6 +51,9 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
     }
 
     init(_ settings: SessionSettings, on eventLoop: any EventLoop, owner: Owner, logger: Logger, random: any RandomNumberGenerator) {
+        var settings = settings
+        // The address is used before the REST service can be asked whether it is up.
+        if settings.readyURL != nil { settings.dialect.profile.limits.topicsInAddress = 0 }
         self.settings = settings
         self.eventLoop = eventLoop
         self.owner = owner
@@ -68,7 +73,7 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
     /// Opens the websocket of the attempt just started, over a connection that stands ready where there is one.
     func connect() {
         urlTopics = subscriptions.connectionTopics
-        if let warm = takeWarm() { return open(warm.address, over: warm.attempt) }
+        if let warm = takeWarm(urlTopics) { return open(warm.address, over: warm.attempt) }
         let number = number
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         let call = ConnectionAddress.find(settings, topics: urlTopics, random: random.next(), on: eventLoop) { result in
@@ -94,7 +99,7 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
         webSocket.url = address.url
         webSocket.answersPings = settings.keepsAlive
         if webSocket.roots == .insecure {
-            logger.warning("Certificates of the exchange are not verified (tls.insecure)", metadata: ["url": "\(address.url)"])
+            logger.warning("Certificates of the exchange are not verified (tls.insecure)", metadata: ["url": "\(address.summary)"])
         }
         let path = owner.makePath(owner: self)
         let number = number
@@ -124,7 +129,10 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
         self.path = path
         socket.isReading = isReading
         keepAlive = settings.keepAlive(pingInterval: address.pingInterval, openedAt: .now(), random: random.next())
-        logger.info("Websocket open", metadata: ["peer": "\(socket.upgrade.peer)", "url": "\(address.url)"])
+        asked = address.asking
+        logger.info(
+            "Websocket open",
+            metadata: ["peer": "\(socket.upgrade.peer)", "url": "\(address.summary)", "asked": "\(asked.count)"])
         owner.sessionOpened(socket)
     }
 
@@ -143,7 +151,7 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
     private func subscribe() {
         guard socket != nil, subscribedNumber != number else { return }
         subscribedNumber = number
-        whenReady { [self] in perform(subscriptions.connected(generation: number, urlTopics: urlTopics, now: .now())) }
+        whenReady { [self] in perform(subscriptions.connected(generation: number, urlTopics: urlTopics, asked: asked, now: .now())) }
     }
 
     // MARK: The turn of the clock
