@@ -24,7 +24,7 @@ extension ExchangeSession {
         let number = warmNumber
         let topics = subscriptions.connectionTopics
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
-        warmCall = ConnectionAddress.find(settings, topics: topics, random: random.next(), on: eventLoop) { result in
+        warmCall = ConnectionAddress.find(dialSettings, topics: topics, random: random.next(), on: eventLoop) { result in
             let session = loopBound.value
             if number == session.warmNumber { session.warmCall = nil }
             // Where there is no address, the dial that comes will say why.
@@ -73,7 +73,7 @@ extension ExchangeSession {
     /// What was wanted when the connection was made ready may have changed since; an address that the exchange has handed out stays what it is.
     private func address(of warm: WarmConnection, _ topics: [Topic]) -> ConnectionAddress? {
         if warm.topics == topics { return warm.address }
-        guard case .url(let url, let asking) = settings.dialect.connection(topics: topics, random: random.next()) else { return nil }
+        guard case .url(let url, let asking) = dialSettings.dialect.connection(topics: topics, random: random.next()) else { return nil }
         return ConnectionAddress(url: url, asking: asking)
     }
 

@@ -34,6 +34,7 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
     private var urlTopics: [Topic] = []
     /// What the address of the open connection has subscribed.
     private var asked: [Topic] = []
+    private var addressTrust = AddressTrust()
     private var subscribedNumber = 0
     /// The REST service is being asked whether it is up; subscriptions wait for it.
     var readyProbe: WebSocketConnectAttempt?
@@ -76,7 +77,7 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
         if let warm = takeWarm(urlTopics) { return open(warm.address, over: warm.attempt) }
         let number = number
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
-        let call = ConnectionAddress.find(settings, topics: urlTopics, random: random.next(), on: eventLoop) { result in
+        let call = ConnectionAddress.find(dialSettings, topics: urlTopics, random: random.next(), on: eventLoop) { result in
             let session = loopBound.value
             guard number == session.number else { return }
             switch result {
@@ -85,6 +86,13 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
             }
         }
         if let call { attempt = call }
+    }
+
+    /// As far as the address of a dial now is concerned.
+    var dialSettings: SessionSettings {
+        var settings = settings
+        if !addressTrust.allowsTopics(now: .now()) { settings.dialect.profile.limits.topicsInAddress = 0 }
+        return settings
     }
 
     func cancelAttempt() {
@@ -113,7 +121,9 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
             case .success(let socket): opened(socket, path, address)
             // The exchange may have given up a connection that said nothing for so long: once more, from the start.
             case .failure(let error) where prepared != nil && error.code == .closed: open(address)
-            case .failure(let error): fail(error.description, retryAfter: error.retryAfter)
+            case .failure(let error):
+                if let status = error.status { addressTrust.refused(status: status, named: !address.asking.isEmpty) }
+                fail(error.description, retryAfter: error.retryAfter)
             }
         }
         if let prepared {
@@ -130,6 +140,9 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
         socket.isReading = isReading
         keepAlive = settings.keepAlive(pingInterval: address.pingInterval, openedAt: .now(), random: random.next())
         asked = address.asking
+        if addressTrust.opened(named: !asked.isEmpty, now: .now()) {
+            logger.notice("Topics in the address were refused; they go by message for a day", metadata: ["url": "\(address.summary)"])
+        }
         logger.info(
             "Websocket open",
             metadata: ["peer": "\(socket.upgrade.peer)", "url": "\(address.summary)", "asked": "\(asked.count)"])

@@ -128,6 +128,35 @@ import WebSocketClient
     }
 
     @Test(.timeLimit(.minutes(1)))
+    func `an address that is refused is tried without topics, which go by message then`() async throws {
+        try await WirePeer.run { peer in
+            try await Rig.run(Self.dialect("binance", peer.port)) { rig in
+                func dial() async throws -> WireConnection {
+                    try await rig.run { session in
+                        session.desire([Self.btc], version: 1)
+                        session.startAttempt()
+                        session.connect()
+                    }
+                    return try await peer.accept()
+                }
+                let first = try await dial()
+                #expect(try await first.request().first == "GET /stream?streams=btcusdt@trade HTTP/1.1")
+                try await first.refuse(414)
+                #expect(await rig.next()?.hasPrefix("failed: ") == true)
+                for connection in 2...3 {
+                    let plain = try await dial()
+                    #expect(try await plain.request().first == "GET /stream HTTP/1.1", "connection \(connection)")
+                    try await plain.accept()
+                    #expect(await rig.next() == "opened")
+                    #expect(await plain.frame()?.text.hasPrefix(#"{"method":"SUBSCRIBE","params":["btcusdt@trade"]"#) == true)
+                    plain.close()
+                    #expect(await rig.next() == "lost")
+                }
+            }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
     func `the next connection asks in its address again`() async throws {
         try await WirePeer.run { peer in
             try await Rig.run(Self.dialect("bitmex", peer.port)) { rig in

@@ -86,6 +86,11 @@ final class WireConnection: @unchecked Sendable {
         return lines
     }
 
+    /// Refuses the websocket.
+    func refuse(_ status: Int) async throws {
+        try await channel.writeAndFlush(ByteBuffer(string: "HTTP/1.1 \(status) No\r\nContent-Length: 0\r\n\r\n"))
+    }
+
     /// Accepts the websocket; `messages` follow in the same write.
     func accept(_ messages: String...) async throws {
         var buffer = ByteBuffer(string: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
