@@ -72,10 +72,14 @@ extension ControlState {
 
     func woken(_ text: String) {
         switch Wake(text) {
-        case .freed(let feed):
-            feeds[feed]?.post(.woken)
-            // Why was it freed? Somebody died or drains: the ranks are others now.
-            perform(placement.hurry(now: .now()))
+        case .freed(let feed, let preferred):
+            feeds[feed]?.post(.freed(preferred: preferred))
+            // Why was it freed? Somebody died or drains: the ranks are others now. The claims of those that are freed with it go first.
+            let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+            eventLoop.scheduleTask(in: .milliseconds(5)) {
+                let state = loopBound.value
+                state.perform(state.placement.hurry(now: .now()))
+            }
         case .subscriptions(let feed): readSubscriptions([feed])
         case .request(let field): wokenByRequest(field)
         case nil: break

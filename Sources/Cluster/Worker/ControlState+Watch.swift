@@ -64,7 +64,7 @@ extension ControlState {
             seenEpoch: acquisition.seenEpoch, floor: floors[feed], floorMilliseconds: 0,
             delayMilliseconds: acquisition.delay.wholeMilliseconds, connectMilliseconds: acquisition.connect.wholeMilliseconds,
             paceMilliseconds: policy.pace.wholeMilliseconds, quarantineMilliseconds: policy.quarantine.wholeMilliseconds,
-            server: serverRunID, jump: acquisition.jump, reason: acquisition.reason)
+            server: serverRunID, jump: acquisition.jump, reason: acquisition.reason, goesAtOnce: true)
         let sentAt = LocalTime.now()
         self.call(call, timeout: .seconds(2)) { [self] result in
             switch result {

@@ -22,8 +22,10 @@ extension FeedMachine {
         /// that answered; without it every record is taken for the newest.
         case observed(LeaseObservation?, connection: Int, server: Server? = nil)
         case controlLost
-        /// A wake-up: the feed was freed, or something else changed.
+        /// A wake-up: something changed.
         case woken
+        /// A wake-up: the feed was given up, or its holder proved dead, just now. `preferred`: the worker that has a head start.
+        case freed(preferred: String?)
         /// The kernel of this host proved the death of an incarnation.
         case deathProved(Incarnation)
         /// The claim was not sent: this worker has no room for the feed. Its observation goes on.

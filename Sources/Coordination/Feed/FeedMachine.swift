@@ -58,6 +58,8 @@ public struct FeedMachine: Sendable {
             var connection: Int
             /// Receipt of the first poll that showed the pair (rule r2).
             var since: LocalTime
+            /// The record named a holder, and could be relied on: see `trustedAt`.
+            var isHeld: Bool
         }
 
         var observation: Observation?
@@ -187,6 +189,7 @@ public struct FeedMachine: Sendable {
             observe(observation, connection, server, now, &random, &actions)
         case .controlLost: if case .watching = state { state = .watching(Watching()) }
         case .woken: if case .watching = state { actions.append(.observe) }
+        case .freed(let preferred): freed(preferred, now, &random, &actions)
         case .deathProved(let incarnation):
             dead.append(incarnation)
             if dead.count > 64 { dead.removeFirst() }

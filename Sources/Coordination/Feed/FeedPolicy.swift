@@ -16,6 +16,9 @@ public struct FeedPolicy: Sendable {
     /// Advantage of the first rank when several claim a free feed.
     public var claimStagger: Duration
 
+    /// How long a freed record is reserved for the worker that its owner preferred (`acquire`: RESERVED).
+    static let headStart = Duration.seconds(1)
+
     /// How long a worker of this rank (from 1 on) waits before it claims a free feed: the second one stagger, the others a third of one
     /// behind each other. They follow when the first two are dead or full, and even the last has it a quarter of a second after it was freed.
     public func claimDelay(rank: Int) -> Duration { rank <= 1 ? .zero : claimStagger + claimStagger / 3 * (rank - 2) }

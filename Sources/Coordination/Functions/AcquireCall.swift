@@ -39,11 +39,13 @@ public struct AcquireCall: FunctionCall, Hashable {
     public var jump: Int
     /// One word for people; goes into marker and event log.
     public var reason: String
+    /// The caller connects at once if the reconnect is due: what `gate` would say is part of the reply, and `gate` need not be asked.
+    public var goesAtOnce: Bool
 
     public init(
         feed: FeedKeys, incarnation: Incarnation, ttlMilliseconds: Int64, mode: Mode, seenEpoch: Int, floor: Int, floorMilliseconds: Int64,
         delayMilliseconds: Int64, connectMilliseconds: Int64, paceMilliseconds: Int64, quarantineMilliseconds: Int64, server: String,
-        jump: Int, reason: String
+        jump: Int, reason: String, goesAtOnce: Bool = false
     ) {
         self.feed = feed
         self.incarnation = incarnation
@@ -59,23 +61,24 @@ public struct AcquireCall: FunctionCall, Hashable {
         self.server = server
         self.jump = jump
         self.reason = reason
+        self.goesAtOnce = goesAtOnce
     }
 
     public var keys: [String] { [feed.lease, feed.disconnects, feed.control, feed.events] }
 
     public var values: [RedisArgument] {
-        let (word, seen, seenAt): (RedisArgument, RedisArgument, RedisArgument?) =
+        let (word, seen, seenAt): (RedisArgument, RedisArgument, RedisArgument) =
             switch mode {
-            case .free: ("free", "0", nil)
-            case .seen(let renewals, let renewedAt): ("seen", RedisArgument(renewals), renewedAt.map { RedisArgument($0) })
-            case .dead(let holder): ("dead", RedisArgument(holder), nil)
+            case .free: ("free", "0", "")
+            case .seen(let renewals, let renewedAt): ("seen", RedisArgument(renewals), renewedAt.map { RedisArgument($0) } ?? "")
+            case .dead(let holder): ("dead", RedisArgument(holder), "")
             }
-        let values: [RedisArgument] = [
+        return [
             RedisArgument(incarnation), RedisArgument(ttlMilliseconds), word, RedisArgument(seenEpoch), seen, RedisArgument(floor),
             RedisArgument(floorMilliseconds), RedisArgument(delayMilliseconds), RedisArgument(connectMilliseconds),
             RedisArgument(paceMilliseconds), RedisArgument(quarantineMilliseconds), .string(server), RedisArgument(jump), .string(reason),
+            seenAt, goesAtOnce ? "1" : "",
         ]
-        return values + (seenAt.map { [$0] } ?? [])
     }
 
     public static func decode(_ reply: RedisValue) throws(CoordinationError) -> AcquireReply {
@@ -85,7 +88,7 @@ public struct AcquireCall: FunctionCall, Hashable {
                 AcquireReply.Grant(
                     epoch: try fields.number(1), pending: try fields.pending(2), waitMilliseconds: try fields.milliseconds(3),
                     previousEpoch: try fields.number(4), previousNext: try fields.number(5), lastMilliseconds: try fields.milliseconds(6),
-                    now: try fields.milliseconds(7)))
+                    now: try fields.milliseconds(7), isGo: fields.count > 8 ? try fields.text(8) == "GO" : false))
         }
         switch fields.refusal {
         case "CHANGED":
@@ -113,10 +116,12 @@ public enum AcquireReply: Sendable, Hashable {
         public var lastMilliseconds: Int64
         /// TIME of the call, ms.
         public var now: Int64
+        /// The record says `connecting`: connect now, without asking `gate`.
+        public var isGo: Bool
 
         public init(
             epoch: Int, pending: Pending, waitMilliseconds: Int64, previousEpoch: Int, previousNext: Int, lastMilliseconds: Int64,
-            now: Int64
+            now: Int64, isGo: Bool = false
         ) {
             self.epoch = epoch
             self.pending = pending
@@ -125,6 +130,7 @@ public enum AcquireReply: Sendable, Hashable {
             self.previousNext = previousNext
             self.lastMilliseconds = lastMilliseconds
             self.now = now
+            self.isGo = isGo
         }
     }
 

@@ -174,7 +174,8 @@ public enum DesireReply: Sendable, Hashable {
 
 /// A message on a group's `wake` channel. It hints at work; a lost one is made good by polling.
 public enum Wake: Sendable, Hashable, CustomStringConvertible {
-    case freed(FeedName)
+    /// The feed has no holder any more; `preferred`: the worker that has a head start.
+    case freed(FeedName, preferred: String? = nil)
     case subscriptions(FeedName)
     /// Something is asked of, or answered to, somebody: the field of the requests hash.
     case request(String)
@@ -184,7 +185,10 @@ public enum Wake: Sendable, Hashable, CustomStringConvertible {
         let words = message.split(separator: " ", maxSplits: 1)
         guard words.count == 2 else { return nil }
         switch words[0] {
-        case "freed": self = .freed(FeedName(String(words[1])))
+        case "freed":
+            let names = words[1].split(separator: " ", maxSplits: 1)
+            guard let feed = names.first else { return nil }
+            self = .freed(FeedName(String(feed)), preferred: names.count > 1 ? String(names[1]) : nil)
         case "subscriptions": self = .subscriptions(FeedName(String(words[1])))
         case "request": self = .request(String(words[1]))
         default: return nil
@@ -193,7 +197,7 @@ public enum Wake: Sendable, Hashable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .freed(let feed): "freed \(feed)"
+        case .freed(let feed, let preferred): "freed \(feed)" + (preferred.map { " \($0)" } ?? "")
         case .subscriptions(let feed): "subscriptions \(feed)"
         case .request(let field): "request \(field)"
         }

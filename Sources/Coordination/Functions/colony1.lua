@@ -348,13 +348,15 @@ end
 -- acquire: takes a lease that is free, was observed out, or whose holder is proven dead.
 -- KEYS  R D C E
 -- ARGV  incarnation, ttl_ms, mode (free | seen | dead), seen_epoch, seen (free: ignored; seen: renewals; dead: holder), floor, floor_ms,
---       delay, connect, pace, quarantine, server, jump, reason, seen_at (seen: renewed_at, ms; '' or missing: not compared)
+--       delay, connect, pace, quarantine, server, jump, reason, seen_at (seen: renewed_at, ms; '' or missing: not compared),
+--       goes (1: connects at once if that is due; '' or missing: `gate` is asked)
 -- 1 epoch pending ms previous_epoch previous_next last_ms now      granted; ms: until the reconnect is due or may be admitted
+-- 1 .. now GO                                                      granted, and what `gate` would answer next: connect now
 -- 0 CHANGED holder epoch renewals                                  the record is not what the caller saw (holder '' when not held)
 -- 0 RESERVED ms                                                    another worker has a head start
 -- 0 EPOCH                                                          the epoch counter is at its end
 -- 0 FENCED                                                         no record: init first
--- Repeat: held by the caller, taken from seen_epoch and still waiting: the same reply.
+-- Repeat: held by the caller, taken from seen_epoch and still waiting (or told to go): the same reply.
 -- Keeps: the token changes, so that nothing of an older epoch is stored behind the `fence`, which sorts behind all of it; a crash of a
 -- live holder is a disconnect; what is owed is inherited, never counted twice. A claim of what was seen of a record that was removed, done
 -- after the feed got a new one whose numbers came again, finds another `renewed_at`.
@@ -365,15 +367,16 @@ local function acquire(keys, args)
     local floor, floor_ms = number(args[6], 'floor'), number(args[7], 'floor_ms')
     local delay, connect, pace = number(args[8], 'delay'), number(args[9], 'connect'), number(args[10], 'pace')
     local quarantine, server, jump = number(args[11], 'quarantine'), word(args[12], 'server'), jump_of(args[13])
-    local reason, seen_at = word(args[14], 'reason'), args[15] or ''
+    local reason, seen_at, goes = word(args[14], 'reason'), args[15] or '', args[16] == '1'
     local now = clock()
     local record = record_of(lease)
     if not record then return { '0', 'FENCED' } end
 
     local held, phase, epoch = record.state == 'held', record.phase, stored(record.epoch)
-    if held and record.holder == incarnation and phase == 'waiting' and tonumber(record.previous_epoch) == seen_epoch then
+    local has_gone = goes and phase == 'connecting'
+    if held and record.holder == incarnation and (phase == 'waiting' or has_gone) and tonumber(record.previous_epoch) == seen_epoch then
         return { '1', record.epoch, record.pending, text(span_until(now, stored(record.pending_until))), record.previous_epoch,
-            record.previous_next, record.last_ms, text(now) }
+            record.previous_next, record.last_ms, text(now), has_gone and 'GO' or nil }
     end
 
     local as_seen = epoch == seen_epoch
@@ -408,19 +411,22 @@ local function acquire(keys, args)
     end
     local quarantined = crashed and count_crash(record, now, quarantine)
 
+    goes = goes and record.pending == 'due' and stored(record.pending_until) <= now
     local previous_next = stored(record.next_sequence)
     local ms = mark_ms(now, record, top, floor_ms)
     store(lease, record, PENDING)
     redis.call('HSET', lease, 'state', 'held', 'holder', incarnation, 'token', incarnation .. ':' .. text(new_epoch), 'epoch',
-        text(new_epoch), 'renewals', '0', 'ttl_ms', text(ttl), 'renewed_at', text(now), 'phase', 'waiting', 'next_sequence', '1',
+        text(new_epoch), 'renewals', '0', 'ttl_ms', text(ttl), 'renewed_at', text(now), 'phase', goes and 'connecting' or 'waiting',
+        'next_sequence', '1',
         'control_sequence', '0', 'previous_epoch', text(epoch), 'previous_next', text(previous_next), 'last_ms', text(ms), 'server', server)
     redis.call('XADD', control, entry_id(ms, new_epoch, 0), 'marker', 'fence', 'at', text(now), 'worker', incarnation, 'reason', reason,
         'previous_epoch', text(epoch), 'previous_next', text(previous_next), 'after', top and top.id or '0-0')
     if crashed then log_event(events, now, 'crashed', lease, old_holder, epoch, reason, admitted) end
     if quarantined then log_event(events, now, 'quarantined', lease, old_holder, epoch, reason, '') end
     log_event(events, now, held and 'taken_over' or 'acquired', lease, incarnation, new_epoch, reason, '')
+    if goes then log_event(events, now, 'connecting', lease, incarnation, new_epoch, 'due', '') end
     return { '1', text(new_epoch), record.pending, text(span_until(now, stored(record.pending_until))), text(epoch), text(previous_next),
-        text(ms), text(now) }
+        text(ms), text(now), goes and 'GO' or nil }
 end
 
 -- renew: moves the value that challengers watch.
@@ -785,7 +791,7 @@ local function release(keys, args)
     end
     if quarantined then log_event(events, now, 'quarantined', lease, holder, epoch, reason, '') end
     log_event(events, now, 'released', lease, holder, epoch, reason, '')
-    wake(lease, 'lease', 'freed ' .. feed_of(lease))
+    wake(lease, 'lease', 'freed ' .. feed_of(lease) .. (preferred ~= '' and ' ' .. preferred or ''))
     return { '1' }
 end
 

@@ -67,7 +67,7 @@ extension FunctionModel {
         }
         if quarantined { log(events, "quarantined", lease, worker: holder, epoch: epoch, reason: reason, now: now) }
         log(events, "released", lease, worker: holder, epoch: epoch, reason: reason, now: now)
-        wake(lease, kind: "lease", "freed \(Self.feed(lease))")
+        wake(lease, kind: "lease", Wake.freed(FeedName(Self.feed(lease)), preferred: preferred.isEmpty ? nil : preferred).description)
         return Self.reply("1")
     }
 

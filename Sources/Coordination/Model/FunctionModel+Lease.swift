@@ -27,17 +27,21 @@ extension FunctionModel {
         let (seenEpoch, seen, floor, floorMilliseconds) = (try call.number(3), try call.text(4), try call.number(5), try call.number(6))
         let (delay, connect, pace, quarantine) = (try call.number(7), try call.number(8), try call.number(9), try call.number(10))
         let (server, jump, reason) = (try call.text(11), try call.jump(12), try call.text(13))
+        let mayGo = call.values.count > 15 && call.values[15] == "1"
         guard var record = record(lease) else { return Self.fenced }
 
         let held = record["state"] == "held"
         let phase = record["phase"]
         let epoch = record.number("epoch")
-        if !omitted.contains(.repeats), held, record["holder"] == incarnation, phase == "waiting",
+        let hasGone = mayGo && phase == "connecting"
+        if !omitted.contains(.repeats), held, record["holder"] == incarnation, phase == "waiting" || hasGone,
             Int64(record["previous_epoch"]) == seenEpoch
         {
             return Self.reply(
-                "1", record["epoch"], record["pending"], record.untilPending(now), record["previous_epoch"], record["previous_next"],
-                record["last_ms"], String(now))
+                [
+                    "1", record["epoch"], record["pending"], record.untilPending(now), record["previous_epoch"], record["previous_next"],
+                    record["last_ms"], String(now),
+                ] + (hasGone ? ["GO"] : []))
         }
         let asSeen: Bool
         switch mode {
@@ -73,13 +77,14 @@ extension FunctionModel {
         }
         let crashed = phase == "live" || phase == "connecting"
         let quarantined = crashed && Self.countCrash(&record, now: now, quarantine: quarantine)
+        let goes = mayGo && record["pending"] == "due" && record.number("pending_until") <= now
         let previousNext = record.number("next_sequence")
         let time = markMilliseconds(now, record, top, floor: floorMilliseconds)
         record.hold(incarnation, epoch: newEpoch)
         record["renewals"] = "0"
         record.set("ttl_ms", ttl)
         record.set("renewed_at", now)
-        record["phase"] = "waiting"
+        record["phase"] = goes ? "connecting" : "waiting"
         record.set("previous_epoch", epoch)
         record.set("previous_next", previousNext)
         record.set("last_ms", time)
@@ -94,9 +99,12 @@ extension FunctionModel {
         if crashed { log(events, "crashed", lease, worker: oldHolder, epoch: epoch, reason: reason, admitted: admitted, now: now) }
         if quarantined { log(events, "quarantined", lease, worker: oldHolder, epoch: epoch, reason: reason, now: now) }
         log(events, held ? "taken_over" : "acquired", lease, worker: incarnation, epoch: newEpoch, reason: reason, now: now)
+        if goes { log(events, "connecting", lease, worker: incarnation, epoch: newEpoch, reason: "due", now: now) }
         return Self.reply(
-            "1", String(newEpoch), record["pending"], record.untilPending(now), String(epoch), String(previousNext), String(time),
-            String(now))
+            [
+                "1", String(newEpoch), record["pending"], record.untilPending(now), String(epoch), String(previousNext), String(time),
+                String(now),
+            ] + (goes ? ["GO"] : []))
     }
 
     mutating func renew(_ call: Arguments, now: Int64) throws(RedisError) -> RedisValue {

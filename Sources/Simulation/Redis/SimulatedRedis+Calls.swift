@@ -233,9 +233,10 @@ extension SimulatedRedis {
 
     private func publishWakes() {
         guard !model.published.isEmpty else { return }
+        let wakes = model.published.compactMap { Wake($0.text) }
         model.published = []
         for worker in simulation.workers where worker.isAlive && !simulation.random.chance(simulation.scenario.lostWakes) {
-            worker.run(after: simulation.random.milliseconds(0, 20)) { worker.woken() }
+            worker.run(after: simulation.random.milliseconds(0, 20)) { for wake in wakes { worker.woken(wake) } }
         }
     }
 }

@@ -176,7 +176,7 @@ extension SimulatedWorker {
             seenEpoch: acquisition.seenEpoch, floor: floors[feed], floorMilliseconds: 0,
             delayMilliseconds: acquisition.delay.wholeMilliseconds, connectMilliseconds: acquisition.connect.wholeMilliseconds,
             paceMilliseconds: simulation.redis.paceMilliseconds, quarantineMilliseconds: simulation.policy.quarantine.wholeMilliseconds,
-            server: server.runID, jump: simulation.mutation == .noJump ? 1 : acquisition.jump, reason: acquisition.reason)
+            server: server.runID, jump: simulation.mutation == .noJump ? 1 : acquisition.jump, reason: acquisition.reason, goesAtOnce: true)
         let sentAt = local
         let pauses = spring(.pauseAfterAcquire)
         if case .seen = mode, spring(.slowTakeover) { delayTakeover() }

@@ -169,8 +169,9 @@ final class SimulatedWorker {
 
     func deathProved(_ dead: Incarnation) { for feed in feeds { feed.handle(.deathProved(dead)) } }
 
-    func woken() {
-        for feed in feeds where feed.machine.phase == .watch { feed.handle(.woken) }
+    func woken(_ wake: Wake) {
+        guard case .freed(let name, let preferred) = wake else { return }
+        for feed in feeds where feed.facts.name == name { feed.handle(.freed(preferred: preferred)) }
         perform(placement.hurry(now: local))
     }
 

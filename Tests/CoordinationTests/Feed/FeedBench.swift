@@ -29,10 +29,11 @@ struct FeedBench {
             lastMilliseconds: 0, server: server, renewedAt: renewedAt)
     }
 
-    static func granted(_ epoch: Int = 5, wait: Int64 = 0) -> AcquireReply {
+    static func granted(_ epoch: Int = 5, wait: Int64 = 0, isGo: Bool = false) -> AcquireReply {
         .granted(
             AcquireReply.Grant(
-                epoch: epoch, pending: .due, waitMilliseconds: wait, previousEpoch: 4, previousNext: 1, lastMilliseconds: 0, now: 0))
+                epoch: epoch, pending: .due, waitMilliseconds: wait, previousEpoch: 4, previousNext: 1, lastMilliseconds: 0, now: 0,
+                isGo: isGo))
     }
 
     mutating func handle(_ event: FeedMachine.Event, at milliseconds: Int64) -> [FeedMachine.Action] {

@@ -228,6 +228,7 @@ import Testing
             var other = stage.reached()
             let phase = other.machine.phase
             other.expect(.woken, at: stage == .fenced ? 4600 : 100, "", phase)
+            other.expect(.freed(preferred: nil), at: stage == .fenced ? 4600 : 100, "", phase)
         }
     }
 
@@ -245,6 +246,19 @@ import Testing
         #expect(later.machine.wakeAt == at(360))
         later.expect(.timer, at: 359, "", .held)
         later.expect(.timer, at: 360, "gate 5", .held)
+    }
+
+    @Test func `a grant that says GO is a dial without another question`() {
+        var bench = FeedStage.claiming.reached()
+        bench.expect(.acquireReplied(Bench.granted(isGo: true), sentAt: at(20)), at: 60, "hold 5 since 20, acquired 5, dial", .dial)
+        #expect(bench.machine.wakeAt == at(4520))
+        bench.expect(.dialed, at: 70, "begin 5", .begin)
+        var late = FeedStage.claiming.reached()
+        late.expect(.acquireReplied(Bench.granted(isGo: true), sentAt: at(20)), at: 4520, "too late, let go, observe", .watch)
+        var stopped = FeedStage.claiming.reached()
+        stopped.expect(.stop(reason: "drain", preferred: nil), at: 30, "", .claim)
+        _ = stopped.handle(.acquireReplied(Bench.granted(isGo: true), sentAt: at(20)), at: 60)
+        #expect(stopped.machine.phase == .drain)
     }
 
     @Test func `a grant that comes later than its send + H is not used`() {

@@ -70,7 +70,11 @@ struct CallTests {
     }
 
     @Test func aWakeReadsItsOwnText() {
-        for wake in [Wake.freed(FeedName("binance/2")), .subscriptions(FeedName("kraken"))] { #expect(Wake(wake.description) == wake) }
+        let wakes = [
+            Wake.freed(FeedName("binance/2")), .freed(FeedName("binance"), preferred: "host-1"), .subscriptions(FeedName("kraken")),
+        ]
+        for wake in wakes { #expect(Wake(wake.description) == wake) }
+        #expect(Wake("freed ") == nil)
         #expect(Wake("freed") == nil)
         #expect(Wake("other binance") == nil)
     }

@@ -56,12 +56,12 @@ final class FunctionLab {
 
     func acquisition(
         by worker: Incarnation, _ mode: AcquireCall.Mode, seenEpoch: Int, floor: Int = 0, floorMilliseconds: Int64 = 0, delay: Int64 = 100,
-        connect: Int64 = 200, quarantine: Int64 = 600_000, jump: Int = 100
+        connect: Int64 = 200, quarantine: Int64 = 600_000, jump: Int = 100, goesAtOnce: Bool = false
     ) -> AcquireCall {
         AcquireCall(
             feed: feed, incarnation: worker, ttlMilliseconds: 6000, mode: mode, seenEpoch: seenEpoch, floor: floor,
             floorMilliseconds: floorMilliseconds, delayMilliseconds: delay, connectMilliseconds: connect, paceMilliseconds: pace,
-            quarantineMilliseconds: quarantine, server: server, jump: jump, reason: "test")
+            quarantineMilliseconds: quarantine, server: server, jump: jump, reason: "test", goesAtOnce: goesAtOnce)
     }
 
     func gate(_ token: Token) async throws -> GateReply {

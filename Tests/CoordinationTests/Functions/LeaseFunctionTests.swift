@@ -120,6 +120,55 @@ struct LeaseFunctionTests {
         }
     }
 
+    @Test func whoGoesAtOnceIsToldSoWhereGateWouldSaySo() async throws {
+        try await withLab { lab in
+            let token = try await lab.live(by: lab.a)
+            _ = try await lab.call(lab.releasing(.clean(token)))
+            let call = lab.acquisition(by: lab.b, .free, seenEpoch: token.epoch, goesAtOnce: true)
+            let texts = try await lab.texts(call)
+            #expect(Array(texts[1...3]) == ["\(token.epoch + 1)", "due", "0"])
+            #expect(texts.last == "GO")
+            #expect(try await lab.record()["phase"] == "connecting")
+            #expect(try await lab.events().suffix(2) == ["acquired", "connecting"])
+            // The reply was lost: it is said again, and so does `gate`.
+            let before = try await lab.digest()
+            #expect(try await lab.texts(call) == texts)
+            #expect(try await lab.gate(Token(incarnation: lab.b, epoch: token.epoch + 1)) == .go)
+            #expect(try await lab.digest() == before)
+            // Who does not ask for it is no repeat of it.
+            let other = try await lab.texts(lab.acquisition(by: lab.b, .free, seenEpoch: token.epoch))
+            #expect(other == ["0", "CHANGED", lab.b.text, "\(token.epoch + 1)", "0"])
+        }
+    }
+
+    @Test func nobodyGoesBeforeTheReconnectIsDueNorWhileItCools() async throws {
+        try await withLab { lab in
+            try await lab.initialize()
+            let early = try await lab.texts(lab.acquisition(by: lab.a, .seen(renewals: 0), seenEpoch: 0, connect: 1, goesAtOnce: true))
+            #expect(early == ["1", "1", "due", "1", "0", "0", "\(lab.now)", "\(lab.now)"])
+            #expect(try await lab.record()["phase"] == "waiting")
+        }
+        try await withLab { lab in
+            let first = try await lab.live(by: lab.a)
+            _ = try await lab.call(lab.disconnection(first, first: 1, delay: 0))
+            let second = try await lab.opened(first)
+            _ = try await lab.call(lab.releasing(.clean(second)))
+            let cooling = try await lab.call(lab.acquisition(by: lab.b, .free, seenEpoch: second.epoch, goesAtOnce: true))
+            guard case .granted(let grant) = cooling else { throw TestFailure("\(cooling)") }
+            #expect(grant.pending == .cooling)
+            #expect(!grant.isGo)
+            #expect(try await lab.record()["phase"] == "waiting")
+            // The time has come while the feed changed hands: only `gate` admits what cools.
+            try await lab.advance(lab.pace)
+            let third = Token(incarnation: lab.b, epoch: grant.epoch)
+            _ = try await lab.call(lab.releasing(.clean(third)))
+            let late = try await lab.call(lab.acquisition(by: lab.a, .free, seenEpoch: third.epoch, goesAtOnce: true))
+            guard case .granted(let grant) = late else { throw TestFailure("\(late)") }
+            #expect(!grant.isGo)
+            #expect(try await lab.gate(Token(incarnation: lab.a, epoch: grant.epoch)) == .go)
+        }
+    }
+
     @Test func acquireRefusesWhateverIsNotAsSeen() async throws {
         try await withLab { lab in
             #expect(try await lab.call(lab.acquisition(by: lab.a, .free, seenEpoch: 0)) == .missing)

@@ -239,10 +239,10 @@ final class RandomHistory {
             feed: feed, incarnation: worker.incarnation, ttlMilliseconds: 6000, mode: mode, seenEpoch: seen.epoch, floor: worker.floor,
             floorMilliseconds: worker.floorMilliseconds, delayMilliseconds: random.number(0...200),
             connectMilliseconds: random.number(0...150), paceMilliseconds: pace, quarantineMilliseconds: random.chance(50) ? 3000 : 0,
-            server: serverName, jump: jump, reason: "test")
+            server: serverName, jump: jump, reason: "test", goesAtOnce: random.chance(50))
         if case .granted(let grant)? = try await perform(call) {
             workers[index].hold(epoch: grant.epoch)
-            workers[index].state = .waiting
+            workers[index].state = grant.isGo ? .connecting : .waiting
         }
     }
 

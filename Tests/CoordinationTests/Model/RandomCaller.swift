@@ -139,7 +139,7 @@ struct RandomCaller {
             feed: feed, incarnation: isRepeat ? worker(record) : workers[random.number(0...2)], ttlMilliseconds: 6000, mode: mode,
             seenEpoch: epoch, floor: floor(record), floorMilliseconds: moment(record), delayMilliseconds: wait(),
             connectMilliseconds: wait(), paceMilliseconds: pace(), quarantineMilliseconds: random.chance(50) ? 0 : 20_000, server: server(),
-            jump: random.number(100...999), reason: "test"
+            jump: random.number(100...999), reason: "test", goesAtOnce: random.chance(50)
         ).arguments()
     }
 
