@@ -120,7 +120,7 @@ private struct ModelExchange {
             var asked: [Topic] = []
             if asksInAddress { asked = Array(machine.connectionTopics.prefix(Int.random(in: 0...8, using: &random))) }
             let answered = exchange.open(asking: asked, confirms: exchange.answers == .named, isBad: isBad)
-            if !asked.isEmpty, loses, Bool.random(using: &random) { desire(loses: true) }
+            if !asked.isEmpty, Bool.random(using: &random) { desire(loses: loses) }
             perform(machine.connected(generation: generation, urlTopics: asked, asked: asked, now: at(now)), loses: loses)
             for answer in answered where !loses || Int.random(in: 0..<4, using: &random) > 0 { answers.append((generation, answer)) }
         }
