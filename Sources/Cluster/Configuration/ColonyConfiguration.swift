@@ -160,6 +160,8 @@ public struct ColonyConfiguration: Sendable {
         /// Where that service is asked whether it is up.
         public var restURL: String?
         public var prewarm = true
+        /// Topics are named in the websocket's address where the exchange takes them there.
+        public var subscribesInAddress = true
         /// What a worker of this configuration wants of the exchange when it starts; `colony subscribe` changes it from then on.
         public var topics: [Topic] = []
 
@@ -184,6 +186,7 @@ public struct ColonyConfiguration: Sendable {
         if let url = settings.url { dialect.profile.url = url }
         if let interval = settings.heartbeatInterval { dialect.profile.heartbeat.interval = interval }
         if let age = settings.maxAge { dialect.profile.limits.maxAge = age }
+        if !settings.subscribesInAddress { dialect.profile.limits.topicsInAddress = 0 }
         return dialect
     }
 
@@ -259,6 +262,7 @@ public struct ColonyConfiguration: Sendable {
         feed.firstDataWithin = settings.firstDataWithin
         feed.readyURL = settings.waitsForREST ? settings.restURL : nil
         feed.prewarm = settings.prewarm
+        if !settings.subscribesInAddress { feed.dialect.profile.limits.topicsInAddress = 0 }
         feed.requiresReplica = redis.requireReplica
         feed.publish.ringBytes = ringBytes
         return feed
