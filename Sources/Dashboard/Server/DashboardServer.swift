@@ -48,7 +48,8 @@ public struct DashboardServer: Sendable {
                 .bind(host: host, port: port).get()
         } catch {
             throw ClusterError(
-                .inUse, "the dashboard cannot listen on \(host):\(port): \(ErrorWords.of(error)); set dashboard.listen to a free address, or off")
+                .inUse,
+                "the dashboard cannot listen on \(host):\(port): \(ErrorWords.of(error)); set dashboard.listen to a free address, or off")
         }
         onListening(channel.localAddress?.port ?? port)
         try await withTaskCancellationHandler {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import ColonyExchanges
 import Glibc
 import Logging
 import UnixSignals
@@ -63,7 +64,8 @@ struct WorkerCommand: AsyncParsableCommand {
         try supervisor.check()
         try await WorkerProcess.check(configuration, logger: logger)
         Console.print(
-            "\(configuration.worker.processes) worker process(es) '\(configuration.worker.name)-N' on \(configuration.redis.endpoint)")
+            "\(configuration.worker.processes.of("worker process", plural: "worker processes")) '\(configuration.worker.name)-N' on \(configuration.redis.endpoint)"
+        )
         let running = supervisor
         _ = try await untilSignal {
             try await withThrowingTaskGroup(of: Void.self) { group in
