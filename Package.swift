@@ -57,7 +57,7 @@ let package = Package(
         .target(name: "CDeadman"),
 
         // Transports.
-        .target(name: "TransportSecurity", dependencies: [nioCore, nioSSL], swiftSettings: settings),
+        .target(name: "TransportSecurity", dependencies: [nioCore, nioPosix, nioSSL], swiftSettings: settings),
         .target(
             name: "RedisClient",
             dependencies: ["CHiredis", "TransportSecurity", nioCore, nioPosix, nioTLS, nioSSL, logging, deque],
@@ -106,7 +106,8 @@ let package = Package(
         .target(
             name: "Simulator",
             dependencies: [
-                "COpenSSL", "WebSocketClient", "ColonyExchanges", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL, logging, deque,
+                "COpenSSL", "TransportSecurity", "WebSocketClient", "ColonyExchanges", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioSSL,
+                logging, deque,
             ],
             swiftSettings: settings
         ),
@@ -131,7 +132,7 @@ let package = Package(
 
         .target(
             name: "Dashboard",
-            dependencies: ["Cluster", nioCore, nioPosix, nioHTTP1, logging],
+            dependencies: ["Cluster", "TransportSecurity", nioCore, nioPosix, nioHTTP1, logging],
             resources: [.embedInCode("Page/index.html")],
             swiftSettings: settings
         ),
@@ -175,7 +176,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "TransportSecurityTests", dependencies: ["TransportSecurity", "TestSupport", nioSSL], swiftSettings: settings),
+            name: "TransportSecurityTests", dependencies: ["TransportSecurity", "TestSupport", nioCore, nioPosix, nioSSL],
+            swiftSettings: settings),
         .testTarget(
             name: "FaultInjectionTests", dependencies: ["FaultInjection", "RedisClient", "TestSupport", nioCore, nioPosix],
             swiftSettings: settings),
@@ -210,7 +212,7 @@ let package = Package(
             name: "ClusterTests",
             dependencies: [
                 "Cluster", "Ingest", "Coordination", "RedisClient", "Simulator", "WebSocketClient", "TestSupport", "ColonyExchanges",
-                "History", nioCore, nioPosix, logging,
+                "History", nioCore, nioPosix, logging, system,
             ],
             swiftSettings: settings
         ),

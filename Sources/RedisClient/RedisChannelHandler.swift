@@ -1,6 +1,7 @@
 package import NIOCore
 internal import NIOSSL
 internal import NIOTLS
+internal import TransportSecurity
 
 /// Matches replies with calls: a FIFO, since Redis answers in the order of the commands.
 package final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCallbackHandler {
@@ -154,7 +155,7 @@ package final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCall
             // A server that refuses our certificate says so after its half of a TLS 1.3 handshake.
             close(RedisError(.tls, "TLS with \(endpoint) failed: \(error); does the server want a client certificate it can verify?"))
         } else {
-            close(RedisError(.connectionLost, "the connection to \(endpoint) broke: \(error); \(Self.fate)"))
+            close(RedisError(.connectionLost, "the connection to \(endpoint) broke: \(ErrorWords.of(error)); \(Self.fate)"))
         }
     }
 

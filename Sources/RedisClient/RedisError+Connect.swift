@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOPosix
+internal import TransportSecurity
 
 #if canImport(Glibc)
     internal import Glibc
@@ -24,14 +25,12 @@ extension RedisError {
             } else if causes.contains(where: { if case .connectTimeout? = $0 as? ChannelError { true } else { false } }) {
                 self = .connectTimeout(endpoint)
             } else {
-                let text = causes.map { "\($0)" }.joined(separator: ", ")
-                self.init(.unreachable, "cannot reach \(endpoint): \(text); check network, routes and firewall")
+                self.init(.unreachable, "cannot reach \(endpoint): \(ErrorWords.of(error)); check network, routes and firewall")
             }
         case let error as NIOConnectionError:
-            let text = (error.dnsAError ?? error.dnsAAAAError).map { "\($0)" } ?? "no address"
-            self.init(.unreachable, "the name of \(endpoint) cannot be resolved: \(text); check the host name and DNS")
+            self.init(.unreachable, "cannot reach \(endpoint): \(ErrorWords.of(error)); check the host name and DNS")
         case ChannelError.connectTimeout: self = .connectTimeout(endpoint)
-        default: self.init(.unreachable, "cannot connect to \(endpoint): \(cause)")
+        default: self.init(.unreachable, "cannot connect to \(endpoint): \(ErrorWords.of(cause))")
         }
     }
 

@@ -28,7 +28,7 @@ public enum WebSocketCloseReason: Sendable, Equatable {
     case closedByUs(code: UInt16)
     /// FIN without a close frame.
     case endOfStream
-    /// Reset or another error of the socket.
+    /// Reset or another error of the socket, and whether it came in the middle of a frame.
     case reset(String)
     /// The peer broke the protocol; the code we sent (1002, 1007, 1009, ...) and what was wrong.
     case violation(code: UInt16, String)

@@ -37,9 +37,11 @@ struct CommonOptions: ParsableArguments {
     }
 
     /// Logs go to standard error.
-    func bootstrapLogging() throws -> Logger {
-        guard let level = Logger.Level(rawValue: logLevel) else {
-            throw ClusterError(.configuration, "--log-level '\(logLevel)' is none of trace, debug, info, notice, warning, error, critical")
+    func bootstrapLogging() throws -> Logger { try Self.bootstrapLogging(logLevel) }
+
+    static func bootstrapLogging(_ name: String) throws -> Logger {
+        guard let level = Logger.Level(rawValue: name) else {
+            throw ClusterError(.configuration, "--log-level '\(name)' is none of trace, debug, info, notice, warning, error, critical")
         }
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         var logger = Logger(label: "colony")

@@ -46,9 +46,18 @@ public struct ColonyConfiguration: Sendable {
         /// Asked for as a bearer token by everything but the probes and the empty page; nil: nothing is asked for.
         public var token: String?
 
+        /// The address at which page and metrics are open to everybody who reaches it; nil: there is a token, or only this host reaches it.
+        public var openAddress: Listen? {
+            guard let listen, token == nil, !listen.isLoopback else { return nil }
+            return listen
+        }
+
         public struct Listen: Sendable, Equatable {
             public var host: String
             public var port: Int
+
+            /// Only this host reaches it.
+            public var isLoopback: Bool { host.hasPrefix("127.") || ["::1", "localhost"].contains(host.lowercased()) }
 
             public init(host: String, port: Int) {
                 self.host = host

@@ -2,6 +2,14 @@ import Coordination
 
 /// Least-privilege users of Redis, as lines of its ACL file.
 public enum AccessRules {
+    /// What is left to do with them, and in which order. Redis takes no comments in an ACL file, so it is not among the lines.
+    public static let advice = [
+        "The default user may do everything, without a password unless requirepass is set. Once these users are in place:",
+        "1. put passwords for CHANGE-ME-1 to 3, load the file (ACL LOAD, or a restart of Redis);",
+        "2. give workers and programs their users (redis.username, redis.password_file), and see `ACL LOG` stay empty;",
+        "3. then add the line `user default off` to the file and load it again. Before step 2 it would lock everybody out.",
+    ]
+
     /// `>CHANGE-ME..` stands where a password goes.
     public static func lines(namespace: String, hasSentinels: Bool = false) -> [String] {
         let keys = "~\(namespace):*"

@@ -97,14 +97,19 @@ public struct ClusterClient: Sendable {
         let until = Int64(lease["pending_until"] ?? "") ?? now
         let holder = lease["holder"] ?? ""
         let current = reports.first { $0.holder == holder }?.report
+        let phase = lease["phase"] ?? "waiting"
+        let releasedAt = lease["renewed_at"].flatMap { Int64($0) }.flatMap { $0 > 0 ? $0 : nil }
         let streams = try await redis.send(["HLEN", .string(feedKeys.streams)]).integer ?? 0
         return ClusterStatus.Feed(
             feed: feed.text, exchange: entry.exchange, holder: holder, epoch: Int(lease["epoch"] ?? "") ?? 0,
-            phase: lease["phase"] ?? "waiting", pending: pending, pendingMilliseconds: pending == "none" ? 0 : max(0, until - now),
+            phase: phase, pending: pending, pendingMilliseconds: pending == "none" ? 0 : max(0, until - now),
             packetsTotal: reports.reduce(0) { $0 + $1.report.packets }, packetsPerSecond: current?.packetsPerSecond ?? 0,
             streams: Int(streams), subscriptions: current?.subscriptions ?? [:], disconnects: Int(disconnects["count"] ?? "") ?? 0,
             lastAdmittedAgeMilliseconds: disconnects["last_admitted"].flatMap { Int64($0) }.map { max(0, now - $0) },
-            dropped: reports.reduce(0) { $0 + $1.report.dropped }, reason: current?.reason ?? "")
+            dropped: reports.reduce(0) { $0 + $1.report.dropped },
+            // A report is a beat old, the record is not.
+            reason: phase == "live" ? "" : current?.reason ?? "",
+            freeMilliseconds: holder.isEmpty ? releasedAt.map { max(0, now - $0) } : nil)
     }
 
     func hash(_ key: String) async throws -> [String: String] {

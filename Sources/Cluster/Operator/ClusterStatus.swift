@@ -43,7 +43,10 @@ public struct ClusterStatus: Codable, Sendable {
         public var disconnects: Int
         public var lastAdmittedAgeMilliseconds: Int64?
         public var dropped: Int
+        /// Why the last websocket ended or did not come about, as its holder tells it; empty while there is one.
         public var reason: String
+        /// Milliseconds since the lease was given back; nil while somebody holds it, and where nobody ever did.
+        public var freeMilliseconds: Int64?
 
         enum CodingKeys: String, CodingKey {
             case feed, exchange, holder, epoch, phase, pending
@@ -53,6 +56,7 @@ public struct ClusterStatus: Codable, Sendable {
             case streams, subscriptions, disconnects
             case lastAdmittedAgeMilliseconds = "last_admitted_age_ms"
             case dropped, reason
+            case freeMilliseconds = "free_ms"
         }
     }
 

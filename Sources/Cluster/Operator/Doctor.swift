@@ -77,9 +77,7 @@ public struct Doctor: Sendable {
             found.append(
                 .init("TLS", .warning, "\(name): certificates are not verified", "remove tls.insecure; name the authority with tls.roots"))
         }
-        if let listen = configuration.dashboard.listen, !["127.0.0.1", "::1", "localhost"].contains(listen.host),
-            configuration.dashboard.token == nil
-        {
+        if let listen = configuration.dashboard.openAddress {
             found.append(
                 .init(
                     "dashboard", .warning, "page and metrics are open to everybody who reaches \(listen.host):\(listen.port)",
@@ -214,7 +212,7 @@ public struct Doctor: Sendable {
         var found: [DoctorFinding] = []
         let alive = status.workers.filter { $0.state != "dead" && $0.beatAgeMilliseconds < 5000 }
         let live = status.feeds.count { $0.phase == "live" }
-        found.append(.init("cluster", .ok, "\(alive.count) workers, \(live) of \(status.feeds.count) feeds live"))
+        found.append(.init("cluster", .ok, "\(alive.count.of("worker")), \(live) of \(status.feeds.count.of("feed")) live"))
         let names = Dictionary(grouping: alive) { $0.id.prefix { $0 != "." } }
         for (name, same) in names where same.count > 1 {
             found.append(

@@ -1,3 +1,4 @@
+import ColonyExchanges
 import Coordination
 import Glibc
 import Logging
@@ -87,7 +88,7 @@ struct RollingDeploy: Sendable {
         }
         let took = (LocalTime.now() - started).wholeMilliseconds
         logger.notice("Workers replaced", metadata: ["took_ms": "\(took)", "problems": "\(problems.count)"])
-        let result = "\(slots.count) workers replaced in \(took / 1000) s"
+        let result = "\(slots.count.of("worker")) replaced in \(took / 1000) s"
         await tell(
             request, problems.isEmpty ? .done : .refused,
             problems.isEmpty ? result : "\(result), but \(problems.joined(separator: "; "))", [])

@@ -15,7 +15,7 @@ public struct Supervisor: Sendable {
     public var executable: String
     public var arguments: [String]
     public var logger: Logger
-    /// Files the workers' logs go to; nil: standard error.
+    /// Where the workers' logs go, made where it is missing; nil: standard error.
     public var logDirectory: String?
     /// Asks for the workers to be replaced one by one.
     public let deploys = DeployTrigger()
@@ -30,18 +30,48 @@ public struct Supervisor: Sendable {
         self.logger = logger
     }
 
+    /// Looks whether the workers could be started at all. Throws a `ClusterError` that names what is in the way.
+    public func check() throws {
+        if let logDirectory { try LogDirectory(path: logDirectory).prepare(for: slots.map(\.name)) }
+    }
+
     /// Runs until cancelled; then every worker is asked to drain, and what is left after twice the drain limit is killed and released as dead.
+    /// It has ended about one second behind the drain limit, Redis or not: what it could not release then, the lease time frees.
+    ///
+    /// Throws what `check` throws, and when none of its workers can run.
     public func run() async throws {
-        let reporter = DeathReporter(configuration: configuration, logger: logger)
+        try check()
+        let closing = ClosingTime()
+        let reporter = DeathReporter(configuration: configuration, closing: closing, logger: logger)
         let rolling = RollingDeploy(configuration: configuration, slots: slots, logger: logger)
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { await reporter.run() }
-            group.addTask { await rolling.run(deploys) }
-            for slot in slots {
-                group.addTask { try await keepRunning(slot, reporter: reporter) }
+        try await withTaskCancellationHandler {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await reporter.run() }
+                group.addTask { await rolling.run(deploys) }
+                group.addTask { try await runWorkers(reporter) }
+                // The others only end when they are cancelled; an error ends them at once.
+                while try await group.next() != nil {}
             }
-            try await group.waitForAll()
+        } onCancel: {
+            closing.begin(within: configuration.drainLimit + .seconds(1), now: .now())
         }
+    }
+
+    /// Until all have ended for good. One that cannot run does not stop the others.
+    private func runWorkers(_ reporter: DeathReporter) async throws {
+        let failure = await withTaskGroup(of: ClusterError?.self) { group in
+            for slot in slots {
+                group.addTask { await keepRunning(slot, reporter: reporter) }
+            }
+            var first: ClusterError?
+            for await case let failure? in group {
+                logger.error("Worker cannot run and is not started again", error: failure)
+                first = first ?? failure
+            }
+            return first
+        }
+        await reporter.close()
+        if let failure, !Task.isCancelled { throw failure }
     }
 
     /// Its workers as they are now.
@@ -56,7 +86,8 @@ public struct Supervisor: Sendable {
         }
     }
 
-    private func keepRunning(_ slot: WorkerSlot, reporter: DeathReporter) async throws {
+    /// Until cancelled, or until the worker cannot run whatever is tried: then that is returned.
+    private func keepRunning(_ slot: WorkerSlot, reporter: DeathReporter) async -> ClusterError? {
         let name = slot.name
         var backoff = RestartBackoff(cap: configuration.worker.restartCap)
         while !Task.isCancelled {
@@ -68,18 +99,27 @@ public struct Supervisor: Sendable {
             } catch is CancellationError {
                 status = nil
             } catch {
-                throw ClusterError(.supervisor, "worker \(name) cannot be started from '\(executable)': \(error)")
+                child.ended()
+                if Task.isCancelled { return nil }
+                // What is missing may come back: a program that is being replaced, a disk that is being mounted.
+                let delay = backoff.next(ranFor: LocalTime.now() - started)
+                logger.error(
+                    "Worker cannot be started; trying again", error: error,
+                    metadata: ["worker": "\(name)", "program": "\(executable)", "retry.in_ms": "\(delay.wholeMilliseconds)"])
+                // Cancelled: the loop ends.
+                try? await Task.sleep(for: delay)
+                continue
             }
             child.ended()
             // The process is reaped: the kernel has closed its sockets. That is the proof.
-            // It is reported also while we are being cancelled: the successors wait for it. Bounded by the lease time.
+            // It is reported also while we are being cancelled: the successors wait for it. Bounded by the lease time, then by the closing time.
             if let incarnation = child.incarnation {
                 let feeds = child.feeds
                 await Task { await reporter.report(incarnation, feeds: feeds) }.value
             }
-            if Task.isCancelled { return }
+            if Task.isCancelled { return nil }
             if case .exited(let code)? = status, RestartBackoff.isFinal(code) {
-                throw ClusterError(.supervisor, "worker \(name) cannot run (exit code \(code)); its log says why")
+                return ClusterError(.supervisor, "worker \(name) cannot run (exit code \(code)); its log says why")
             }
             if slot.isBeingReplaced {
                 logger.notice("Worker is replaced", metadata: ["worker": "\(name)"])
@@ -91,18 +131,17 @@ public struct Supervisor: Sendable {
                 metadata: [
                     "worker": "\(name)", "status": "\(status.map { "\($0)" } ?? "cancelled")", "retry.in_ms": "\(delay.wholeMilliseconds)",
                 ])
+            // Cancelled: the loop ends.
             try? await Task.sleep(for: delay)
         }
+        return nil
     }
 
     private func runOnce(name: String, child: ChildState) async throws -> TerminationStatus {
         var options = PlatformOptions()
         options.processGroupID = 0
         options.teardownSequence = [.gracefulShutDown(allowedDurationToNextStep: configuration.drainLimit * 2)]
-        let log = try logDirectory.map { directory in
-            try FileDescriptor.open(
-                FilePath("\(directory)/\(name).log"), .writeOnly, options: [.create, .append, .closeOnExec], permissions: [.ownerReadWrite])
-        }
+        let log = try logDirectory.map { try LogDirectory(path: $0).open(name) }
         let outcome = try await Subprocess.run(
             .path(FilePath(executable)), arguments: Arguments(arguments + ["--name", name, "--supervisor", configuration.worker.name]),
             platformOptions: options, input: .none,

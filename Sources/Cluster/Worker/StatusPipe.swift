@@ -3,7 +3,7 @@ import Glibc
 import NIOPosix
 import Synchronization
 
-/// Standard output as a pipe to the supervisor: one short line per change, and a `tick` every half second.
+/// Standard output of a worker that a supervisor started, as a pipe to it: one short line per change, and a `tick` every half second.
 ///
 /// | line | means |
 /// |---|---|
@@ -22,8 +22,12 @@ final class StatusPipe: Sendable {
     }
 
     private let state = Mutex(State())
+    /// False: nobody has given us a pipe, and standard output is a person's.
+    private let isConnected: Bool
     /// Of lines; then new ones are dropped, which costs the supervisor a report or a tick, no more.
     private static let capacity = 4096
+
+    init(isConnected: Bool) { self.isConnected = isConnected }
 
     func write(_ line: String) {
         enqueue { state in
@@ -36,6 +40,7 @@ final class StatusPipe: Sendable {
     }
 
     private func enqueue(_ change: (inout State) -> Void) {
+        guard isConnected else { return }
         let starts = state.withLock { state in
             change(&state)
             guard !state.isWriting else { return false }

@@ -57,7 +57,7 @@ public struct WorkerProcess: Sendable {
 
         var logger = logger
         logger[metadataKey: "worker.id"] = "\(incarnation)"
-        let pipe = StatusPipe()
+        let pipe = StatusPipe(isConnected: !configuration.worker.supervisor.isEmpty)
         let nameTaken = NameTaken()
         pipe.write("incarnation \(incarnation)")
         let writer = EpochFloorWriter(store, logger: logger)

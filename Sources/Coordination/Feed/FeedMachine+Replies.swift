@@ -90,6 +90,7 @@ extension FeedMachine {
     ) {
         switch reply {
         case .ended(_, let milliseconds):
+            actions.append(.report(.replaced(reason: reason)))
             actions.append(.closeSocket(reason: reason))
             wait(lease, until: now + .milliseconds(milliseconds))
         case .refused(let milliseconds):

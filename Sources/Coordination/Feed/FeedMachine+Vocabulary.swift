@@ -157,6 +157,8 @@ extension FeedMachine {
         case lost(reason: String)
         case selfFenced
         case resumed(epoch: Int)
+        /// A usable websocket is closed, to be replaced by a new one.
+        case replaced(reason: String)
         case refusedDisconnect(reason: String, milliseconds: Int64)
         case cooling(milliseconds: Int64)
         case attemptFailed(count: Int, wait: Duration)

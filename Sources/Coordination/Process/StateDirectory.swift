@@ -6,8 +6,8 @@ public struct StateDirectory: Sendable, Hashable {
 
     public init(path: String) { self.path = path }
 
-    /// Makes the folder, and those above it, readable for this user only. An existing one is left as it is.
-    public func prepare() throws(CoordinationError) {
+    /// Makes the folder, and those above it, readable for this user only. An existing one is left as it is. `purpose` is what an error calls it.
+    public func prepare(as purpose: String = "state directory") throws(CoordinationError) {
         var made = path.hasPrefix("/") ? "/" : ""
         for part in path.split(separator: "/") {
             made += made.isEmpty || made.hasSuffix("/") ? String(part) : "/\(part)"
@@ -17,7 +17,7 @@ public struct StateDirectory: Sendable, Hashable {
             // EEXIST, but also EACCES or EROFS on a folder above that is there already.
             guard stat(made, &info) == 0, info.st_mode & S_IFMT == S_IFDIR else {
                 throw CoordinationError(
-                    .stateDirectory, "cannot make the folder \(made) of the state directory \(path): \(StateDirectory.text(code))")
+                    .stateDirectory, "cannot make the folder \(made) of the \(purpose) \(path): \(StateDirectory.text(code))")
             }
         }
     }

@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import Synchronization
+import TransportSecurity
 
 /// The HTTP endpoints of a supervisor or of `colony dashboard`: page, state, metrics, probes. Answers GET and HEAD, and nothing that writes.
 public struct DashboardServer: Sendable {
@@ -47,7 +48,8 @@ public struct DashboardServer: Sendable {
                 .bind(host: host, port: port).get()
         } catch {
             throw ClusterError(
-                .inUse, "the dashboard cannot listen on \(host):\(port): \(error); set dashboard.listen to a free address, or off")
+                .inUse,
+                "the dashboard cannot listen on \(host):\(port): \(ErrorWords.of(error)); set dashboard.listen to a free address, or off")
         }
         onListening(channel.localAddress?.port ?? port)
         try await withTaskCancellationHandler {

@@ -26,6 +26,7 @@ final class DirectPath: SessionPath {
     private(set) var lastData: Int64 = 0
     private(set) var lastReceived = ""
     private var isGreeted = false
+    private(set) var heard = KeepAlive.Heard.nothing
     var isActive = true
 
     private static let maximumStreams = 100_000
@@ -50,6 +51,7 @@ final class DirectPath: SessionPath {
     func webSocketReceived(_ kind: WebSocketMessageKind, _ payload: UnsafeRawBufferPointer) {
         guard isActive else { return }
         lastFrame = LocalTime.now().nanoseconds
+        heard = .messages
         if compression == .none || kind == .text { return read(payload, isText: kind == .text) }
         do {
             let inflater = try inflater ?? Inflater(compression == .gzip ? .gzip : .raw)
@@ -67,11 +69,13 @@ final class DirectPath: SessionPath {
 
     func webSocketReceivedPing(_ payload: UnsafeRawBufferPointer) {
         lastFrame = LocalTime.now().nanoseconds
+        if heard == .nothing { heard = .controlFrames }
         owner.receivedPing()
     }
 
     func webSocketReceivedPong(_ payload: UnsafeRawBufferPointer) {
         lastFrame = LocalTime.now().nanoseconds
+        if heard == .nothing { heard = .controlFrames }
         owner.receivedPong()
     }
 

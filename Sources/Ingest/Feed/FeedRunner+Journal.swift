@@ -58,7 +58,8 @@ extension FeedRunner {
         switch report {
         case .lost(let reason): note(.lost, [("epoch", .number(Int64(machine.token?.epoch ?? 0))), ("reason", .text(reason))])
         case .selfFenced: note(.fenced, [("self", .flag(true))])
-        case .acquired, .grantTooLate, .claimHeldBack, .regained, .resumed, .refusedDisconnect, .cooling, .attemptFailed, .epochsExhausted:
+        case .acquired, .grantTooLate, .claimHeldBack, .regained, .resumed, .replaced, .refusedDisconnect, .cooling, .attemptFailed,
+            .epochsExhausted:
             break
         }
     }

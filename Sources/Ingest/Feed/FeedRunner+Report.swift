@@ -16,6 +16,13 @@ extension FeedRunner {
         case .lost(let reason): logger.warning("Lease lost", metadata: ["reason": "\(reason)"])
         case .selfFenced: logger.warning("Lease not renewed in time; websocket closed")
         case .resumed(let epoch): logger.warning("Feed restored after Redis lost its record", metadata: ["lease.epoch": "\(epoch)"])
+        case .replaced(let reason):
+            // Its reason may be what the exchange does not say any more.
+            logger.notice(
+                "Websocket is replaced",
+                metadata: [
+                    "reason": "\(reason)", "last.sent": "\(session.lastSent)", "last.received": "\(session.path?.lastReceived ?? "")",
+                ])
         case .refusedDisconnect(_, let milliseconds):
             logger.info("Disconnect refused by the pace", metadata: ["pace.left_ms": "\(milliseconds)"])
         case .cooling(let milliseconds): logger.info("Cooling down", metadata: ["retry.in_ms": "\(milliseconds)"])

@@ -115,7 +115,7 @@ package final class FeedRunner {
         status.packets = counters.packets
         status.bytes = counters.bytes
         status.dropped = counters.droppedPackets
-        status.streams = publisher.table.slots.count
+        status.streams = publisher.table.dataStreams
         status.malformed = finishedMalformed + (session.path?.malformed ?? 0)
         status.connections = connections
         status.failures = failures

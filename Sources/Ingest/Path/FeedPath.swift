@@ -35,6 +35,8 @@ package final class FeedPath: SessionPath {
     /// Of the attempt that opened it, among those of its feed.
     package var number = 0
     private var isGreeted = false
+    private var hasControlFrames = false
+    package var heard: KeepAlive.Heard { messages > 0 ? .messages : hasControlFrames ? .controlFrames : .nothing }
     /// False once the connection is being given up: what still arrives belongs to no epoch.
     @exclusivity(unchecked) package var isActive = true
     private let maximumStreams = 100_000
@@ -69,11 +71,13 @@ package final class FeedPath: SessionPath {
 
     package func webSocketReceivedPing(_ payload: UnsafeRawBufferPointer) {
         lastFrame = LocalTime.now().nanoseconds
+        hasControlFrames = true
         owner.receivedPing()
     }
 
     package func webSocketReceivedPong(_ payload: UnsafeRawBufferPointer) {
         lastFrame = LocalTime.now().nanoseconds
+        hasControlFrames = true
         owner.receivedPong()
     }
 

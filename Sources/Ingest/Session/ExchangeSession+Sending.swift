@@ -29,7 +29,7 @@ extension ExchangeSession {
             case .silentConnection(let streams, let silence):
                 owner.sessionShouldReconnect(reason: KeepAlive.silence(streams: streams, silence))
             case .needsReconnect(let topics):
-                owner.sessionShouldReconnect(reason: "a new connection must carry \(topics.count) more topics")
+                owner.sessionShouldReconnect(reason: "a new connection must carry \(topics.count.of("more topic"))")
             }
         }
     }

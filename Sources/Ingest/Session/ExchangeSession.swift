@@ -186,7 +186,8 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
         let verdict = keepAlive.check(
             now: now, lastFrame: LocalTime(nanoseconds: path.lastFrame),
             lastData: path.lastData == 0 ? nil : LocalTime(nanoseconds: path.lastData),
-            expectsData: isReady && !subscriptions.connectionTopics.isEmpty, acknowledged: subscriptions.acknowledgedCount)
+            expectsData: isReady && !subscriptions.connectionTopics.isEmpty, acknowledged: subscriptions.acknowledgedCount,
+            heard: path.heard)
         self.keepAlive = keepAlive
         switch verdict {
         case .alive: break

@@ -13,6 +13,15 @@ package struct KeepAlive: Sendable {
         case reconnect(String)
     }
 
+    /// What has come in on a connection so far.
+    package enum Heard: Sendable, Equatable {
+        case nothing
+        /// PING and PONG frames, and no message.
+        case controlFrames
+        /// Messages, which were answers and heartbeats as long as there were no data.
+        case messages
+    }
+
     private let interval: Duration?
     private let replyWithin: Duration?
     private let silence: Duration
@@ -47,12 +56,13 @@ package struct KeepAlive: Sendable {
 
     /// Why a connection is given up on which only heartbeats and answers still come.
     package static func silence(streams: Int, _ silence: Duration) -> String {
-        "no data for \(silence.wholeMilliseconds / 1000) s on any of \(streams) streams that used to speak, only heartbeats and answers"
+        "no data for \(silence.wholeMilliseconds / 1000) s on any of \(streams.of("stream")) that used to speak, only heartbeats and answers"
     }
 
-    /// `expectsData`: something is subscribed; `acknowledged`: so many subscriptions were confirmed by the exchange's word.
+    /// `expectsData`: something is subscribed; `acknowledged`: so many subscriptions were confirmed by the exchange's word; `heard`: what has come in
+    /// since the connection was opened.
     package mutating func check(
-        now: LocalTime, lastFrame: LocalTime, lastData: LocalTime?, expectsData: Bool, acknowledged: Int
+        now: LocalTime, lastFrame: LocalTime, lastData: LocalTime?, expectsData: Bool, acknowledged: Int, heard: Heard
     ) -> Verdict {
         if now - lastFrame > silence { return .dead("no frame for \(seconds(now - lastFrame)) s") }
         if let sent = pingSentAt, lastFrame > sent { pingSentAt = nil }
@@ -60,9 +70,7 @@ package struct KeepAlive: Sendable {
             return .dead("heartbeat not answered for \(seconds(now - sent)) s")
         }
         if expectsData, lastData == nil, now - openedAt > firstDataWithin {
-            let what =
-                acknowledged > 0 ? "though \(acknowledged) subscriptions were acknowledged" : "only heartbeats, and no acknowledgement"
-            return .dead("no data within \(seconds(firstDataWithin)) s of connecting, \(what)")
+            return .dead("no data within \(seconds(firstDataWithin)) s of connecting, \(Self.describe(heard, acknowledged: acknowledged))")
         }
         if let at = reconnectAt, now >= at {
             // Refused within the pace: asked for again a little later.
@@ -75,6 +83,16 @@ package struct KeepAlive: Sendable {
             return .ping
         }
         return .alive
+    }
+
+    /// What came instead of data.
+    private static func describe(_ heard: Heard, acknowledged: Int) -> String {
+        if acknowledged > 0 { return "though \(acknowledged.of("subscription")) \(acknowledged == 1 ? "was" : "were") acknowledged" }
+        return switch heard {
+        case .nothing: "and nothing else either"
+        case .controlFrames: "only PING or PONG frames, and no message"
+        case .messages: "only heartbeats or answers, and no acknowledgement"
+        }
     }
 
     private func seconds(_ duration: Duration) -> Int64 { duration.wholeMilliseconds / 1000 }

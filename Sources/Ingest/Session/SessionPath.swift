@@ -6,6 +6,8 @@ protocol SessionPath: WebSocketDelegate {
     /// Local time of the last frame of any kind and of the last data, nanoseconds; 0: none.
     var lastFrame: Int64 { get }
     var lastData: Int64 { get }
+    /// What has come in so far.
+    var heard: KeepAlive.Heard { get }
     /// The last message that was no packet, for reports: at most 1,000 bytes.
     var lastReceived: String { get }
     /// False once the connection is being given up: what still arrives is nobody's.

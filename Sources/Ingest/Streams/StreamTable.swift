@@ -46,6 +46,9 @@ package struct StreamTable {
         append(nil, key: keys.control)
     }
 
+    /// All but the control stream.
+    package var dataStreams: Int { slots.count - 1 }
+
     /// The slot of a topic that was met before.
     package func known(_ topic: Topic) -> Int? { byTopic[topic] }
 

@@ -214,7 +214,7 @@ final class SimulatedFeed {
         case .attemptFailed: simulation.reach(.attemptFailed)
         case .claimHeldBack: simulation.reach(.claimHeldBack)
         case .regained: simulation.reach(.regainedAfterSelfFence)
-        case .acquired, .resumed, .refusedDisconnect, .cooling, .epochsExhausted: break
+        case .acquired, .resumed, .replaced, .refusedDisconnect, .cooling, .epochsExhausted: break
         }
     }
 

@@ -80,6 +80,12 @@ package struct ServerMessage: Sendable, Equatable {
         form = .text
     }
 
+    /// The bytes are UTF-8.
+    package init(text bytes: [UInt8]) {
+        self.bytes = bytes
+        form = .text
+    }
+
     package init(binary bytes: [UInt8]) {
         self.bytes = bytes
         form = .binary

@@ -1,28 +1,7 @@
 /// One line of the control protocol.
 ///
-/// The control socket (unix, or TCP on 127.0.0.1) takes one command per line and answers each with one line that begins with `ok` or `error`.
-/// `X` is an exchange id or `*` for all of them. `socket=N` behind a fault brings it over one socket only. Durations are written `500ms`,
-/// `2s`, `5m`.
-///
-/// | command | effect |
-/// |---|---|
-/// | `help` | the commands |
-/// | `status` | `ok` and the number of open sockets per exchange |
-/// | `sockets [X]` | `ok` and the open sockets as `number:exchange` |
-/// | `mute X` | nothing is said any more; PING frames are answered |
-/// | `half-open X` | neither read nor written any more, and not closed |
-/// | `no-data X` | acknowledgements and heartbeats, but no data |
-/// | `slow-handshake X 2s` | the upgrade's answer is held back |
-/// | `refuse X 503 [10s]` | upgrades get this status, with Retry-After where given |
-/// | `flap X 3s` | every socket is cut at that age |
-/// | `heal X` | ends all of the above |
-/// | `cut X close`, `end`, `reset` or `mid-frame` | cuts all open sockets at once |
-/// | `garbage X text`, `utf8`, `frame` or `empty` | sends what the protocol does not allow |
-/// | `oversize X 17000000` | sends a text message of so many bytes |
-/// | `hole X 3` | withholds the next messages of every socket; their numbers are missing |
-/// | `duplicate X 2` | sends the next messages of every socket twice |
-/// | `push X 10` | sends so many data messages of every subscription now |
-/// | `notice X` | announces a restart, where the exchange does |
+/// The control socket (unix, or TCP on 127.0.0.1) takes one command per line and answers each with one line that begins with `ok` or `error`;
+/// before that of `help` there are lines that begin with a space. `ControlHelp` says what each command does.
 package enum ControlCommand: Sendable, Equatable {
     case help
     case status
@@ -39,6 +18,7 @@ package enum ControlCommand: Sendable, Equatable {
         case "status": self = .status
         case "sockets": self = .sockets(exchange: words.first?.lowercased() ?? "*")
         default:
+            guard ControlHelp.faults.contains(where: { $0.verb == verb }) else { throw Self.unknown(verb) }
             var socket: UInt64?
             if let last = words.last, last.hasPrefix("socket=") {
                 guard let number = UInt64(last.dropFirst("socket=".count)) else {
@@ -96,7 +76,10 @@ package enum ControlCommand: Sendable, Equatable {
             return .garbage(kind)
         case "oversize":
             let bytes = try count()
-            guard bytes <= 256 << 20 else { throw SimulatorError(.command, "at most \(256 << 20) bytes") }
+            guard bytes <= Fault.oversizeLimit else {
+                throw SimulatorError(
+                    .command, "at most \(Fault.oversizeLimit) bytes: the other exchanges would wait for more (a client takes 16777216)")
+            }
             return .oversize(bytes: bytes)
         case "hole": return .hole(count: try count())
         case "duplicate": return .duplicate(count: try count())
@@ -104,8 +87,12 @@ package enum ControlCommand: Sendable, Equatable {
             let messages = try count()
             guard messages <= 10_000 else { throw SimulatorError(.command, "at most 10000 messages at once") }
             return .push(count: messages)
-        default: throw SimulatorError(.command, "unknown command '\(verb)'; 'help' shows the commands")
+        default: throw unknown(verb)
         }
+    }
+
+    private static func unknown(_ verb: String) -> SimulatorError {
+        SimulatorError(.command, "unknown command '\(verb)'; 'help' shows the commands")
     }
 
     /// `500ms`, `2s`, `5m`.
@@ -121,10 +108,4 @@ package enum ControlCommand: Sendable, Equatable {
         default: throw SimulatorError(.command, "'\(text)' is not a duration like 500ms, 2s or 5m")
         }
     }
-
-    /// The answer to `help`.
-    package static let summary =
-        "status; sockets [X]; mute X; half-open X; no-data X; slow-handshake X DURATION; refuse X STATUS [RETRY-AFTER]; flap X DURATION; "
-        + "heal X; cut X close|end|reset|mid-frame; garbage X text|utf8|frame|empty; oversize X BYTES; hole X N; duplicate X N; push X N; "
-        + "notice X; X is an exchange id or *; durations and RETRY-AFTER like 500ms, 2s, 5m; a fault may end with socket=N"
 }

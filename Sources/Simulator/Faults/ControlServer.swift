@@ -1,3 +1,4 @@
+internal import ColonyExchanges
 internal import NIOCore
 internal import NIOPosix
 
@@ -39,16 +40,20 @@ final class ControlHandler: ChannelInboundHandler {
         let command: ControlCommand
         do { command = try ControlCommand(parsing: line) } catch { return "error \(error)" }
         switch command {
-        case .help: return "ok \(ControlCommand.summary)"
+        case .help: return ControlHelp.text
         case .status:
             let counts = Dictionary(grouping: core.openSockets(), by: \.exchange).mapValues(\.count)
-            return "ok " + core.exchanges.keys.sorted().map { "\($0)=\(counts[$0] ?? 0)" }.joined(separator: " ")
+            let ids = core.exchanges.keys.sorted()
+            let faults = ids.map { (id: $0, list: core.standingFaults(of: $0).list) }.filter { !$0.list.isEmpty }
+            return
+                (["ok " + ids.map { "\($0)=\(counts[$0] ?? 0)" }.joined(separator: " ")]
+                + faults.map { "\($0.id): \($0.list.joined(separator: ", "))" }).joined(separator: "; ")
         case .sockets(let exchange):
             let sockets = core.openSockets().filter { exchange == "*" || $0.exchange == exchange }
             return (["ok"] + sockets.map { "\($0.number):\($0.exchange)" }).joined(separator: " ")
         case .fault(let fault, let exchange, let socket):
             guard exchange == "*" || core.exchanges[exchange] != nil else { return "error the exchange '\(exchange)' is not served here" }
-            return "ok reached \(core.inject(fault, exchange: exchange, socket: socket, command: line)) sockets"
+            return "ok reached \(core.inject(fault, exchange: exchange, socket: socket, command: line).of("socket"))"
         }
     }
 }
@@ -65,13 +70,22 @@ enum ControlServer {
             }
         switch control {
         case .none: return nil
-        case .loopback(let port): return try await bootstrap.bind(host: "127.0.0.1", port: port).get()
+        case .loopback(let port):
+            do {
+                return try await bootstrap.bind(host: "127.0.0.1", port: port).get()
+            } catch {
+                throw SimulatorError(cannotBind: "take commands at 127.0.0.1:\(port)", error)
+            }
         case .unix(let path):
             if await isListening(path, group: group) {
                 throw SimulatorError(.bind, "cannot take commands at \(path): another simulator listens there")
             }
             // What is left is the file of a simulator that was killed; anything but a socket file is kept, and the bind fails.
-            return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            do {
+                return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+            } catch {
+                throw SimulatorError(cannotBind: "take commands at \(path)", error)
+            }
         }
     }
 

@@ -31,6 +31,9 @@ package enum Fault: Sendable, Equatable {
     /// The exchange announces its restart, where it does.
     case notice
 
+    /// The longest message of `oversize`: made and encrypted in one go, it must not hold up the other sockets of its thread.
+    package static let oversizeLimit = 32 << 20
+
     package enum CutKind: String, Sendable, CaseIterable {
         /// A close frame (1001), then FIN.
         case close
@@ -77,6 +80,23 @@ package struct StandingFaults: Sendable, Equatable {
     }
 
     package init() {}
+
+    /// In the words of the commands; empty when there is none.
+    package var list: [String] {
+        var list: [String] = []
+        if isMute { list.append("mute") }
+        if isHalfOpen { list.append("half-open") }
+        if isWithoutData { list.append("no-data") }
+        if let handshakeDelay { list.append("slow-handshake \(Self.text(handshakeDelay))") }
+        if let refusal { list.append("refuse \(refusal.status)" + (refusal.retryAfter.map { " \(Self.text($0))" } ?? "")) }
+        if let flapInterval { list.append("flap \(Self.text(flapInterval))") }
+        return list
+    }
+
+    private static func text(_ duration: Duration) -> String {
+        let milliseconds = duration.components.seconds * 1000 + duration.components.attoseconds / 1_000_000_000_000_000
+        return milliseconds % 1000 == 0 ? "\(milliseconds / 1000)s" : "\(milliseconds)ms"
+    }
 
     /// Takes a standing fault or `heal` in; other faults change nothing.
     package mutating func apply(_ fault: Fault) {

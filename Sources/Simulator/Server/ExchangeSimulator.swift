@@ -70,7 +70,10 @@ package final class ExchangeSimulator: Sendable {
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture { try configure(channel, core: core, tls: context) }
                 }
-                .bind(host: configuration.host, port: configuration.port).get()
+                .bind(host: configuration.host, port: configuration.port)
+                .flatMapErrorThrowing { error in
+                    throw SimulatorError(cannotBind: "listen on \(configuration.host):\(configuration.port)", error)
+                }.get()
             let control = try await ControlServer.start(configuration.control, core: core, group: group)
             let port = listener.localAddress?.port ?? configuration.port
             truth.add(
@@ -82,7 +85,7 @@ package final class ExchangeSimulator: Sendable {
         } catch {
             try await group.shutdownGracefully()
             if let temporary { TemporaryDirectory.remove(temporary) }
-            throw bindError(error, configuration)
+            throw error
         }
     }
 
@@ -187,18 +190,5 @@ package final class ExchangeSimulator: Sendable {
             withPipeliningAssistance: false, withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
             withErrorHandling: true)
         try pipeline.addHandler(front.value)
-    }
-
-    private static func bindError(_ error: any Error, _ configuration: SimulatorConfiguration) -> any Error {
-        guard let error = error as? IOError else { return error }
-        let address = "\(configuration.host):\(configuration.port)"
-        let advice =
-            switch error.errnoCode {
-            case EADDRINUSE: "the port is in use; stop what listens there, choose another port, or 0 for a free one"
-            case EACCES: "the port may not be bound by this user; choose one above 1023"
-            case EADDRNOTAVAIL: "this host has no such address"
-            default: error.description
-            }
-        return SimulatorError(.bind, "cannot listen on \(address): \(advice)")
     }
 }

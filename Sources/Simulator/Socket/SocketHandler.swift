@@ -3,6 +3,7 @@ internal import Glibc
 internal import NIOCore
 internal import NIOSSL
 internal import NIOWebSocket
+internal import TransportSecurity
 
 /// The shell of one websocket: frames in, `SocketSession`'s actions out, everything into the truth log.
 final class SocketHandler: ChannelInboundHandler {
@@ -137,7 +138,7 @@ final class SocketHandler: ChannelInboundHandler {
         case NIOWebSocketError.invalidFrameLength: violate(1009, "a frame of more than \(SimulatorCore.frameLimit) bytes", context)
         case let error as NIOWebSocketError: violate(1002, "\(error)", context)
         default:
-            noteEnding(.transport, code: 0, reason: "\(error)")
+            noteEnding(.transport, code: 0, reason: ErrorWords.of(error))
             closeChannel(context)
         }
     }

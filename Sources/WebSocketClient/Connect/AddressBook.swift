@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOPosix
 internal import Synchronization
+internal import TransportSecurity
 
 #if canImport(Glibc)
     internal import Glibc
@@ -81,13 +82,24 @@ final class AddressBook: Sendable {
 
 /// The system's own resolver.
 enum SystemResolver {
+    #if canImport(Glibc)
+        /// A name without addresses; glibc still answers it, for which the header wants extensions.
+        private static let noData: CInt = -5
+    #else
+        private static let noData = EAI_NONAME
+    #endif
+
     /// Blocks. The order is the system's (RFC 6724).
     static func addresses(of host: String) throws(ResolveError) -> [SocketAddress] {
         var hints = addrinfo()
         hints.ai_socktype = CInt(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
         let result = getaddrinfo(host, nil, &hints, &list)
-        guard result == 0 else { throw ResolveError(text: String(cString: gai_strerror(result))) }
+        guard result == 0 else {
+            // The name service knows that there is no such name, or no address for it; everything else is its own trouble.
+            if result == EAI_NONAME || result == noData { throw ResolveError(text: ErrorWords.notFound(host)) }
+            throw ResolveError(text: "host name '\(host)' could not be looked up: \(String(cString: gai_strerror(result)))")
+        }
         defer { freeaddrinfo(list) }
         var addresses: [SocketAddress] = []
         var next = list
@@ -100,7 +112,7 @@ enum SystemResolver {
             default: continue
             }
         }
-        guard !addresses.isEmpty else { throw ResolveError(text: "no addresses") }
+        guard !addresses.isEmpty else { throw ResolveError(text: ErrorWords.notFound(host)) }
         return addresses
     }
 }

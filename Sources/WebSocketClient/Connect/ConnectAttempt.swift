@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOPosix
 internal import NIOSSL
+internal import TransportSecurity
 
 #if canImport(Glibc)
     internal import Glibc
@@ -172,8 +173,8 @@ public final class WebSocketConnectAttempt {
                 case .success(let addresses):
                     connect(plan, to: addresses, timeout: timeout)
                 case .failure(let error):
-                    let text = (error as? ResolveError)?.text ?? "\(error)"
-                    fail(WebSocketConnectError(.resolve, "\(name): the host name \(host) could not be resolved: \(text)"))
+                    let text = (error as? ResolveError)?.text ?? ErrorWords.of(error)
+                    fail(WebSocketConnectError(.resolve, "\(name): \(text)"))
                 }
             }
     }
@@ -213,7 +214,7 @@ public final class WebSocketConnectAttempt {
             try channel.pipeline.syncOperations.addHandler(handler)
         } catch {
             socket.reset()
-            fail(WebSocketConnectError(.unreachable, "\(name): the connection ended as it opened: \(error)"))
+            fail(WebSocketConnectError(.unreachable, "\(name): the connection ended as it opened: \(ErrorWords.of(error))"))
         }
     }
 
@@ -269,7 +270,7 @@ public final class WebSocketConnectAttempt {
             pipeline.removeHandler(handler, promise: nil)
             if rest.readableBytes > 0 { frames.replay(rest) }
         } catch {
-            fail(WebSocketConnectError(.unreachable, "\(name): the websocket could not be set up: \(error)"))
+            fail(WebSocketConnectError(.unreachable, "\(name): the websocket could not be set up: \(ErrorWords.of(error))"))
         }
     }
 
@@ -299,9 +300,8 @@ public final class WebSocketConnectAttempt {
 enum ConnectFailure {
     static func explain(_ error: any Error, name: String, dial: (host: String, port: Int)) -> WebSocketConnectError {
         let causes = (error as? NIOConnectionError)?.connectionErrors.map(\.error) ?? [error]
-        let targets = (error as? NIOConnectionError)?.connectionErrors.map { "\($0.target.ipAddress ?? "?"): \($0.error)" } ?? ["\(error)"]
         let via = "\(WebSocketURL.bracketed(dial.host)):\(dial.port)"
-        let detail = targets.isEmpty ? "no address to try" : targets.joined(separator: "; ")
+        let detail = causes.isEmpty ? "no address to try" : ErrorWords.of(error)
         let isRefused = !causes.isEmpty && causes.allSatisfy { ($0 as? IOError)?.errnoCode == ECONNREFUSED }
         if isRefused { return WebSocketConnectError(.refused, "\(name): nobody listens at \(via) (\(detail))") }
         let isTimeout = causes.contains { error in

@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOSSL
 internal import NIOTLS
+internal import TransportSecurity
 
 /// Leads a fresh TCP connection through proxy, TLS and upgrade, and leaves the pipeline when a websocket stands.
 final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
@@ -257,7 +258,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         switch (attempt.currentStage, configuration.proxy) {
         case (.tls, _): name = plan.serverName ?? plan.url.host
         case (.proxyTLS, .http(let host, _, _, _)): name = host
-        default: return "\(error)"
+        default: return ErrorWords.of(error)
         }
         return TLSContexts.explain(error, certificate: tls?.peerCertificate, name: name, now: attempt.wallClock)
     }

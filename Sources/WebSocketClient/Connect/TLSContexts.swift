@@ -100,7 +100,7 @@ enum TLSContexts {
             }
             return text
         default:
-            return "\(error)"
+            return ErrorWords.of(error)
         }
     }
 }

@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOSSL
+internal import TransportSecurity
 
 /// The last handler of an open websocket: walks the frames of each read where they lie, and writes frames once per burst.
 final class FrameHandler: ChannelDuplexHandler {
@@ -158,7 +159,7 @@ final class FrameHandler: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         // A FIN without TLS' own good-bye is a FIN all the same.
         if case NIOSSLError.uncleanShutdown = error { return }
-        if socketError == nil { socketError = "\(error)" }
+        if socketError == nil { socketError = ErrorWords.of(error) }
         socket.reset()
     }
 
@@ -176,7 +177,8 @@ final class FrameHandler: ChannelDuplexHandler {
             isWalking = false
         }
         for promise in outbox.take().promises { promise.fail(WebSocketSendError.closed) }
-        guard let reason = closing.socketEnded(error: socketError), let delegate else { return }
+        let place = decoder.isWithinFrame ? "in mid-frame" : "between frames"
+        guard let reason = closing.socketEnded(error: socketError.map { "\($0), \(place)" }), let delegate else { return }
         self.delegate = nil
         delegate.webSocketClosed(reason)
     }

@@ -47,6 +47,15 @@ struct FrameDecoder: ~Copyable {
         self.inflation = inflation
     }
 
+    /// A frame has begun, and its last byte has not come.
+    var isWithinFrame: Bool {
+        switch expectation {
+        case .header: header.count > 0
+        case .payload: true
+        case .nothing: false
+        }
+    }
+
     /// The next event in `bytes` from `cursor` on; moves the cursor.
     mutating func next(_ bytes: UnsafeRawBufferPointer, _ cursor: inout Int) -> Event {
         // What was given out from the store is not needed any more; a large one is not kept for the next message.

@@ -22,6 +22,7 @@ struct DashboardCommand: AsyncParsableCommand {
             throw ClusterError(.configuration, "--listen off: there would be nothing to do")
         }
         let logger = try common.bootstrapLogging()
+        OpenDashboard.warn(configuration.dashboard, logger)
         let client = try await ClusterClient.connect(configuration)
         defer { client.close() }
         let server = DashboardServer(
@@ -33,12 +34,23 @@ struct DashboardCommand: AsyncParsableCommand {
     }
 }
 
+/// Says at start what `colony doctor` would say.
+enum OpenDashboard {
+    static func warn(_ settings: ColonyConfiguration.Dashboard, _ logger: Logger) {
+        guard let open = settings.openAddress else { return }
+        logger.warning(
+            "Dashboard and metrics are open to everybody who reaches their address; set dashboard.token_file",
+            metadata: ["listen": "\(open.host):\(open.port)"])
+    }
+}
+
 /// A supervisor with its endpoints beside it.
 enum SupervisorService {
     /// Runs both until cancelled, or until the supervisor ends.
     static func run(_ supervisor: Supervisor, logger: Logger, announce: @escaping @Sendable (String) -> Void) async throws {
         let settings = supervisor.configuration.dashboard
         guard let address = settings.listen else { return try await supervisor.run() }
+        OpenDashboard.warn(settings, logger)
         let client = ClusterClient(supervisor.configuration)
         defer { client.close() }
         let server = DashboardServer(

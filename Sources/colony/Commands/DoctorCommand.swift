@@ -7,7 +7,8 @@ struct DoctorCommand: AsyncParsableCommand {
         commandName: "doctor", abstract: "Check configuration, host, Redis, cluster and the way to the exchanges; say what to change.",
         discussion: """
             Nothing is changed: exchanges are greeted by TLS and not asked for a websocket. Exit code 1: something must be put right. With \
-            --acl it prints users for Redis' ACL file, each with no more rights than it needs.
+            --acl it prints users for Redis' ACL file, each with no more rights than it needs, and on standard error how to turn the default \
+            user off without locking anybody out.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -23,6 +24,7 @@ struct DoctorCommand: AsyncParsableCommand {
         if acl {
             let hasSentinels = configuration.redis.endpoint.sentinel != nil
             for line in AccessRules.lines(namespace: configuration.namespace, hasSentinels: hasSentinels) { Console.print(line) }
+            for line in AccessRules.advice { Console.error(line) }
             return
         }
         Console.print("ok       configuration  read; `colony config` prints it with where each value came from")

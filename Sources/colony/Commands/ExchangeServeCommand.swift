@@ -10,7 +10,8 @@ struct ExchangeServeCommand: AsyncParsableCommand {
             Each exchange is at /<id>/<its own path>. With --config the exchanges that the file defines are served (alone, if --exchanges names \
             none): they take the requests and send the messages that their definition describes.
 
-            The control socket takes one command per line: \(ControlCommand.summary).
+            The control socket takes one command per line:
+            \(ControlHelp.text)
             """)
 
     @Option(name: .long, help: "Exchange ids, separated by commas; all that the simulator speaks otherwise.")
@@ -88,7 +89,7 @@ struct ExchangeServeCommand: AsyncParsableCommand {
         try await simulator.stop()
         for summary in simulator.truth.summaries where summary.socketsOpened > 0 {
             Console.print(
-                "\(summary.exchange): \(summary.packets) packets over \(summary.socketsOpened) sockets, at most \(summary.mostOpen) at once"
+                "\(summary.exchange): \(summary.packets.of("packet")) over \(summary.socketsOpened.of("socket")), at most \(summary.mostOpen) at once"
             )
         }
     }

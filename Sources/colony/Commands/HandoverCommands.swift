@@ -41,7 +41,8 @@ struct DrainCommand: AsyncParsableCommand {
         discussion: """
             Each feed goes when the pace of its exchange is free, to a successor that has its TLS up already: the shortest gap the rules \
             allow. `--now` does not wait. The worker's process goes on and takes no feeds until `--undo` or until it starts anew. SIGTERM to \
-            a worker drains too, within `drain.limit`, and ends it.
+            a worker drains too, within `drain.limit`, and ends it. Where no other worker is ready it says so and drains all the same: whoever \
+            shuts a host down has decided already.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -72,7 +73,11 @@ struct DrainCommand: AsyncParsableCommand {
         let limit = try DurationText.parse(timeout, option: "--timeout")
         let client = try await ClusterClient.connect(try common.load().configuration)
         defer { client.close() }
-        for worker in try await client.workers(named: name ?? client.configuration.worker.host) {
+        let workers = try await client.workers(named: name ?? client.configuration.worker.host)
+        if !undo, let warning = DrainOutlook(draining: workers, of: try await client.status()).warning {
+            Console.error("colony: warning: \(warning)")
+        }
+        for worker in workers {
             if undo {
                 let answer = try await client.undrain(worker) { Console.print($0) }
                 Console.print("\(worker): \(answer.detail)")

@@ -34,18 +34,18 @@ enum StatusText {
 
             \(workers.text)
 
-            \(feeds(status.feeds).text)
+            \(feeds(status).text)
             """
     }
 
-    static func feeds(_ feeds: [ClusterStatus.Feed]) -> TextTable {
+    static func feeds(_ status: ClusterStatus) -> TextTable {
         var table = TextTable(
             ["FEED", "HOLDER", "EPOCH", "PHASE", "SUBSCRIPTIONS", "PACKETS", "PER S", "STREAMS", "NOTE"], rightAligned: [2, 5, 6, 7])
-        for feed in feeds {
+        for feed in status.feeds {
             table.add([
                 feed.feed, feed.holder.isEmpty ? "-" : String(feed.holder.prefix { $0 != "." }), "\(feed.epoch)", feed.phase,
                 subscriptions(feed.subscriptions), "\(feed.packetsTotal)", "\(Int(feed.packetsPerSecond.rounded()))", "\(feed.streams)",
-                note(feed),
+                status.note(of: feed),
             ])
         }
         return table
@@ -55,14 +55,6 @@ enum StatusText {
         var counts: [String: Int] = [:]
         for state in states.values { counts[String(state.prefix { $0 != ":" }), default: 0] += 1 }
         return counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
-    }
-
-    private static func note(_ feed: ClusterStatus.Feed) -> String {
-        switch feed.pending {
-        case "cooling": "cooling \((feed.pendingMilliseconds + 999) / 1000) s"
-        case "due" where feed.phase != "connecting": "connects in \((feed.pendingMilliseconds + 999) / 1000) s"
-        default: feed.reason
-        }
     }
 }
 

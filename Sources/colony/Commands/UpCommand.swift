@@ -9,7 +9,18 @@ struct UpCommand: AsyncParsableCommand {
         discussion:
             "Ctrl-C takes everything down cleanly. Other commands (status, tail, subscribe, ...) find the running cluster by themselves.")
 
-    @OptionGroup var common: CommonOptions
+    /// Refused, with the way to what is meant; so not in the help.
+    @Option(name: .long, help: .hidden)
+    var config: String?
+
+    @Option(name: .long, help: "Address of a Redis to use instead of starting one: redis://host:port, rediss://.., unix:/path.")
+    var redis: String?
+
+    @Option(name: .customLong("set"), help: "One setting, `key=value`; may be repeated. `colony config --keys` lists the keys.")
+    var settings: [String] = []
+
+    @Option(name: .long, help: "Log level: trace, debug, info, notice, warning, error, critical.")
+    var logLevel: String = "notice"
 
     @Option(name: .long, help: "Worker processes.")
     var workers: Int = 3
@@ -56,18 +67,18 @@ struct UpCommand: AsyncParsableCommand {
         options.exchangePort = exchangePort
         options.directory = directory
         options.record = record
-        options.logLevel = common.logLevel == "notice" ? "info" : common.logLevel
-        options.settings = common.settings
-        if let config = common.config {
+        options.logLevel = logLevel == "notice" ? "info" : logLevel
+        options.settings = settings
+        if let config {
             throw ClusterError(
                 .configuration,
                 "`up` makes its own configuration and does not read \(config); give single settings with --set, or run "
                     + "`colony worker --config`")
         }
-        options.externalRedis = common.redis
+        options.externalRedis = redis
         options.replay = try replays()
         let limit = try duration.map { try DurationText.parse($0, option: "--for") }
-        let logger = try common.bootstrapLogging()
+        let logger = try CommonOptions.bootstrapLogging(logLevel)
         let cluster = LocalCluster(options: options, logger: logger)
         let summary = try await untilSignal { try await cluster.run(for: limit) }
         guard let summary else { return }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import ColonyExchanges
 import Glibc
 import Logging
 import UnixSignals
@@ -10,7 +11,8 @@ struct WorkerCommand: AsyncParsableCommand {
         abstract: "Run worker processes on this host: hold leases, keep websockets, publish.",
         discussion: """
             Joins the cluster of the configuration. SIGTERM and Ctrl-C drain: every lease is handed over, then the process ends. SIGHUP to the supervisor replaces its \
-            workers one by one with processes of the program that is on disk then.
+            workers one by one with processes of the program that is on disk then. With --single there is no supervisor, dashboard or metrics: one \
+            worker runs in this process, for a container or a unit that restarts it, and for trying things out.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -21,14 +23,21 @@ struct WorkerCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Stable name, unique in the cluster; processes are numbered behind it.")
     var name: String?
 
-    @Option(name: .long, help: "Directory for the workers' logs; standard error otherwise.")
+    @Option(name: .long, help: "Directory for the workers' logs, made where it is missing; standard error otherwise.")
     var logDirectory: String?
 
-    @Flag(name: .customLong("single"), help: .hidden)
+    @Flag(name: .customLong("single"), help: "One worker in this process, without a supervisor.")
     var isSingle = false
 
+    /// Given by a supervisor to the processes it starts: standard output is then its status pipe.
     @Option(name: .customLong("supervisor"), help: .hidden)
     var supervisor: String?
+
+    func validate() throws {
+        guard isSingle else { return }
+        if processes != nil { throw ValidationError("--single is one process: leave --processes out, or --single") }
+        if logDirectory != nil { throw ValidationError("--single logs to standard error: leave --log-directory out, or --single") }
+    }
 
     func run() async throws {
         var flags: [String: String] = [:]
@@ -41,10 +50,10 @@ struct WorkerCommand: AsyncParsableCommand {
             let worker = WorkerProcess(configuration: configuration, logger: logger)
             // A hang-up is for the supervisor.
             signal(SIGHUP, SIG_IGN)
+            if supervisor == nil { Console.print("worker '\(configuration.worker.name)' on \(configuration.redis.endpoint)") }
             _ = try await untilSignal { try await worker.run() }
             return
         }
-        try await WorkerProcess.check(configuration, logger: logger)
         var arguments = ["worker", "--single", "--log-level", common.logLevel]
         if let config = common.config { arguments += ["--config", config] }
         if let redis = common.redis { arguments += ["--redis", redis] }
@@ -52,8 +61,11 @@ struct WorkerCommand: AsyncParsableCommand {
         var supervisor = Supervisor(
             configuration: configuration, executable: ProcessInformation.launchPath, arguments: arguments, logger: logger)
         supervisor.logDirectory = logDirectory
+        try supervisor.check()
+        try await WorkerProcess.check(configuration, logger: logger)
         Console.print(
-            "\(configuration.worker.processes) worker process(es) '\(configuration.worker.name)-N' on \(configuration.redis.endpoint)")
+            "\(configuration.worker.processes.of("worker process", plural: "worker processes")) '\(configuration.worker.name)-N' on \(configuration.redis.endpoint)"
+        )
         let running = supervisor
         _ = try await untilSignal {
             try await withThrowingTaskGroup(of: Void.self) { group in

@@ -43,7 +43,7 @@ struct LiveView: Sendable {
     private func redraw(_ status: ClusterStatus, _ summary: UpSummary, _ elapsed: Duration, above: Int) -> Int {
         var text = "\n" + Console.colour("colony", .bold) + "  \(elapsed.components.seconds) s  \(Self.alive(status)) workers  "
         text += "\(Int(status.feeds.reduce(0) { $0 + $1.packetsPerSecond })) packets/s  \(summary.packets) packets\n\n"
-        text += StatusText.feeds(status.feeds).text + "\n\n"
+        text += StatusText.feeds(status).text + "\n\n"
         for worker in status.workers {
             text += "\(worker.id.prefix { $0 != "." })  pid \(worker.pid)  \(worker.state)  \(worker.feeds.joined(separator: " "))\n"
         }

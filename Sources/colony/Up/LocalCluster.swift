@@ -119,7 +119,9 @@ struct LocalCluster: Sendable {
         var supervisor = Supervisor(
             configuration: configuration, executable: ProcessInformation.executable, arguments: arguments, logger: logger)
         supervisor.logDirectory = directory.path
-        step("starting \(options.workers) workers; their logs: \(directory.path)/\(configuration.worker.name)-N.log")
+        step(
+            "starting \(options.workers.of("worker")); \(options.workers == 1 ? "its" : "their") logs: \(directory.path)/\(configuration.worker.name)-N.log"
+        )
         let running = supervisor
         let view = LiveView(client: client, exchanges: options.exchanges, limit: limit)
         return try await recorded(configuration) { try await run(running, view, exchanges) }

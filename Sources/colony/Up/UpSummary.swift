@@ -1,4 +1,5 @@
 import Cluster
+import ColonyExchanges
 import Simulator
 
 /// What a run of `colony up` came to.
@@ -46,10 +47,10 @@ struct UpSummary: Sendable {
                 gaps.map { "\($0[feed.feed] ?? 0)" } ?? "unknown",
             ])
         }
-        var lines = ["", "summary: \(packets) packets published", "", table.text]
+        var lines = ["", "summary: \(packets.of("packet")) published", "", table.text]
         for summary in truth {
             lines.append(
-                "\(summary.exchange) sent \(summary.packets) packets over \(summary.socketsOpened) sockets, "
+                "\(summary.exchange) sent \(summary.packets.of("packet")) over \(summary.socketsOpened.of("socket")), "
                     + "at most \(summary.mostOpen) open at once, \(summary.cuts) cut for broken rules")
         }
         if !isGood {

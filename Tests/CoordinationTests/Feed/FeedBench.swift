@@ -114,6 +114,7 @@ struct FeedBench {
         case .regained: "regained"
         case .selfFenced: "self-fenced"
         case .resumed(let epoch): "resumed \(epoch)"
+        case .replaced: "replaced"
         case .refusedDisconnect: "refused"
         case .cooling(let milliseconds): "cooling \(milliseconds)"
         case .attemptFailed(let count, let wait): "attempt \(count) failed, next in \(wait.wholeMilliseconds)"

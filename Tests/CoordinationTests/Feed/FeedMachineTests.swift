@@ -419,6 +419,7 @@ import Testing
         _ = bench.handle(.softError(reason: "malformed message: x"), at: 100)
         let actions = bench.handle(.replied(bench.lastCall, .disconnect(.ended(pending: .due, milliseconds: 0))), at: 110)
         #expect(actions.contains(.closeSocket(reason: "malformed message: x")))
+        #expect(actions.contains(.report(.replaced(reason: "malformed message: x"))), "it is logged")
     }
 
     @Test func `without an admission begin asks the gate again`() {
@@ -463,7 +464,7 @@ import Testing
         var bench = FeedStage.live.reached()
         bench.expect(.softError(reason: "malformed"), at: 100, "pause, disconnect 6 soft", .live)
         bench.expect(.softError(reason: "malformed"), at: 101, "", .live)
-        bench.expect(reply: .disconnect(.ended(pending: .due, milliseconds: 1500)), at: 110, "close", .held)
+        bench.expect(reply: .disconnect(.ended(pending: .due, milliseconds: 1500)), at: 110, "replaced, close", .held)
         bench.expect(.timer, at: 1610, "gate 6", .held)
         bench = FeedStage.softening.reached()
         bench.expect(reply: .disconnect(.refused(milliseconds: 3000)), at: 110, "refused, read", .live)

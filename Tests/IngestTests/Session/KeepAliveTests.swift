@@ -27,7 +27,7 @@ import Testing
         var age = from
         while age < Self.day {
             let now = Self.opened + age
-            let verdict = keepAlive.check(now: now, lastFrame: now, lastData: now, expectsData: true, acknowledged: 1)
+            let verdict = keepAlive.check(now: now, lastFrame: now, lastData: now, expectsData: true, acknowledged: 1, heard: .messages)
             if case .reconnect(let reason) = verdict { return reason.hasPrefix("planned") ? age : nil }
             age += .milliseconds(250)
         }
@@ -60,7 +60,8 @@ import Testing
     @Test func `a planned reconnect that was refused is asked for again after five seconds`() {
         var keepAlive = keepAlive(interval: nil, replyWithin: nil, maxAge: .seconds(100))
         func check(_ seconds: Double) -> KeepAlive.Verdict {
-            keepAlive.check(now: at(seconds), lastFrame: at(seconds), lastData: at(seconds), expectsData: true, acknowledged: 0)
+            keepAlive.check(
+                now: at(seconds), lastFrame: at(seconds), lastData: at(seconds), expectsData: true, acknowledged: 0, heard: .messages)
         }
         #expect(check(74.9) == .alive)
         let planned = KeepAlive.Verdict.reconnect("planned: the exchange limits the age of connections")
@@ -72,36 +73,47 @@ import Testing
     @Test func `each kind of silence has a reason of its own`() {
         var silent = keepAlive()
         #expect(
-            silent.check(now: at(61), lastFrame: at(0), lastData: at(0), expectsData: true, acknowledged: 0) == .dead("no frame for 61 s"))
+            silent.check(now: at(61), lastFrame: at(0), lastData: at(0), expectsData: true, acknowledged: 0, heard: .messages)
+                == .dead("no frame for 61 s"))
 
         var unanswered = keepAlive()
-        #expect(unanswered.check(now: at(20), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0) == .ping)
-        #expect(unanswered.check(now: at(30), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0) == .alive)
         #expect(
-            unanswered.check(now: at(31), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0)
+            unanswered.check(now: at(20), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0, heard: .messages)
+                == .ping)
+        #expect(
+            unanswered.check(now: at(30), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0, heard: .messages)
+                == .alive)
+        #expect(
+            unanswered.check(now: at(31), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0, heard: .messages)
                 == .dead("heartbeat not answered for 11 s"))
 
         var acknowledged = keepAlive()
         #expect(
-            acknowledged.check(now: at(30.5), lastFrame: at(30), lastData: nil, expectsData: true, acknowledged: 3)
+            acknowledged.check(now: at(30.5), lastFrame: at(30), lastData: nil, expectsData: true, acknowledged: 3, heard: .messages)
                 == .dead("no data within 30 s of connecting, though 3 subscriptions were acknowledged"))
         var unacknowledged = keepAlive()
         #expect(
-            unacknowledged.check(now: at(30.5), lastFrame: at(30), lastData: nil, expectsData: true, acknowledged: 0)
-                == .dead("no data within 30 s of connecting, only heartbeats, and no acknowledgement"))
+            unacknowledged.check(now: at(30.5), lastFrame: at(30), lastData: nil, expectsData: true, acknowledged: 0, heard: .messages)
+                == .dead("no data within 30 s of connecting, only heartbeats or answers, and no acknowledgement"))
         // Nothing is expected where nothing is subscribed.
         var idle = keepAlive(interval: nil)
-        #expect(idle.check(now: at(30.5), lastFrame: at(30), lastData: nil, expectsData: false, acknowledged: 0) == .alive)
+        #expect(
+            idle.check(now: at(30.5), lastFrame: at(30), lastData: nil, expectsData: false, acknowledged: 0, heard: .messages) == .alive)
     }
 
     @Test func `an answer, or any frame behind the ping, ends the wait for it`() {
         var answered = keepAlive()
-        #expect(answered.check(now: at(20), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0) == .ping)
+        #expect(
+            answered.check(now: at(20), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0, heard: .messages) == .ping)
         answered.pongReceived()
-        #expect(answered.check(now: at(31), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0) == .alive)
+        #expect(
+            answered.check(now: at(31), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0, heard: .messages) == .alive
+        )
         var spoken = keepAlive()
-        #expect(spoken.check(now: at(20), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0) == .ping)
-        #expect(spoken.check(now: at(31), lastFrame: at(21), lastData: at(19), expectsData: true, acknowledged: 0) == .alive)
+        #expect(
+            spoken.check(now: at(20), lastFrame: at(19), lastData: at(19), expectsData: true, acknowledged: 0, heard: .messages) == .ping)
+        #expect(
+            spoken.check(now: at(31), lastFrame: at(21), lastData: at(19), expectsData: true, acknowledged: 0, heard: .messages) == .alive)
     }
 
     @Test func `the interval is what the exchange asked for, else the dialect's, else the original client's minute`() {
@@ -109,12 +121,31 @@ import Testing
             var keepAlive = keepAlive
             return (0..<200).first { second in
                 let now = at(Double(second))
-                return keepAlive.check(now: now, lastFrame: now, lastData: now, expectsData: true, acknowledged: 0) == .ping
+                return keepAlive.check(now: now, lastFrame: now, lastData: now, expectsData: true, acknowledged: 0, heard: .messages)
+                    == .ping
             }
         }
         #expect(firstPing(keepAlive(pingInterval: .seconds(18))) == 18)
         #expect(firstPing(keepAlive()) == 20)
         #expect(firstPing(keepAlive(interval: nil, style: .legacy2020)) == 60)
         #expect(firstPing(keepAlive(interval: nil)) == nil)
+    }
+
+    @Test(
+        arguments: [
+            (0, KeepAlive.Heard.nothing, "and nothing else either"), (0, .controlFrames, "only PING or PONG frames, and no message"),
+            (0, .messages, "only heartbeats or answers, and no acknowledgement"),
+            (1, .messages, "though 1 subscription was acknowledged"), (2, .messages, "though 2 subscriptions were acknowledged"),
+        ])
+    func `a connection without data is told with what came instead`(acknowledged: Int, heard: KeepAlive.Heard, words: String) {
+        var keepAlive = keepAlive()
+        let verdict = keepAlive.check(
+            now: at(31), lastFrame: at(30), lastData: nil, expectsData: true, acknowledged: acknowledged, heard: heard)
+        #expect(verdict == .dead("no data within 30 s of connecting, \(words)"))
+    }
+
+    @Test func `one stream is counted as one`() {
+        #expect(KeepAlive.silence(streams: 1, .seconds(120)).contains("any of 1 stream that"))
+        #expect(KeepAlive.silence(streams: 2, .seconds(120)).contains("any of 2 streams that"))
     }
 }

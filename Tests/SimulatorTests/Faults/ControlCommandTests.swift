@@ -30,11 +30,60 @@ import Testing
         "what is no command is refused",
         arguments: [
             "", "dance x", "mute", "mute x y", "cut x", "cut x gently", "refuse x 200", "flap x soon", "flap x 2h", "hole x 0", "hole x -1",
-            "push x 10001", "mute x socket=a", "oversize x 999999999999",
+            "push x 10001", "mute x socket=a", "oversize x 999999999999", "oversize x 80000000",
         ])
     func invalid(line: String) {
         let error = #expect(throws: SimulatorError.self) { try ControlCommand(parsing: line) }
         #expect(error?.code == .command)
+    }
+
+    @Test("an unknown command is told as such, with or without an exchange", arguments: ["dance", "dance x", "dance x y socket=1"])
+    func unknown(line: String) {
+        let error = #expect(throws: SimulatorError.self) { try ControlCommand(parsing: line) }
+        #expect(error?.description.hasPrefix("unknown command 'dance'") == true)
+    }
+
+    @Test("help has a line for each command, and every fault in it is one")
+    func help() throws {
+        let lines = ControlHelp.text.split(separator: "\n")
+        #expect(lines.last?.hasPrefix("ok ") == true)
+        #expect(lines.dropLast().allSatisfy { $0.hasPrefix(" ") })
+        let examples = [
+            "DURATION": "2s", "STATUS [RETRY-AFTER]": "503 10s", "close|end|reset|mid-frame": "end", "text|utf8|frame|empty": "utf8",
+            "N": "3",
+            "BYTES": "100",
+        ]
+        for (entries, isStanding) in [(ControlHelp.standing, true), (ControlHelp.single, false)] {
+            for entry in entries {
+                #expect(lines.contains { $0.hasPrefix("   \(entry.usage): ") })
+                let argument = entry.arguments.isEmpty ? "" : " \(try #require(examples[entry.arguments]))"
+                guard case .fault(let fault, "x", nil) = try ControlCommand(parsing: "\(entry.verb) x\(argument)") else {
+                    Issue.record("\(entry.verb) is no fault")
+                    continue
+                }
+                #expect(fault.isStanding == isStanding, "\(entry.verb)")
+                var standing = StandingFaults()
+                standing.apply(fault)
+                #expect(standing.list == (isStanding ? ["\(entry.verb)\(argument)"] : []))
+            }
+        }
+    }
+
+    @Test("a control port in use is the one that is told", .timeLimit(.minutes(1)))
+    func controlPortInUse() async throws {
+        var configuration = SimulatorConfiguration()
+        configuration.control = .loopback(port: 0)
+        try await withSimulator(base: configuration) { simulator in
+            let port = try #require(simulator.controlPort)
+            var second = SimulatorConfiguration()
+            second.control = .loopback(port: port)
+            let wanted = second
+            let error = await #expect(throws: SimulatorError.self) { _ = try await ExchangeSimulator.start(wanted) }
+            #expect(error?.code == .bind)
+            #expect(
+                error?.description.contains("take commands at 127.0.0.1:\(port): the port is in use") == true, "\(error?.description ?? "")"
+            )
+        }
     }
 
     @Test("commands come over the control socket, one answer a line", .timeLimit(.minutes(1)))
@@ -52,18 +101,20 @@ import Testing
                     }
                 }
             try await channel.executeThenClose { inbound, outbound in
-                try await outbound.write(ByteBuffer(string: "status\nmute nowhere\r\nhe"))
+                try await outbound.write(ByteBuffer(string: "status\nmute nowhere\r\nflap huobi 1500ms\nmute huobi\nstatus\nhe"))
                 try await outbound.write(ByteBuffer(string: "al *\ncut kraken close\n"))
                 var text = ""
                 for try await part in inbound {
                     text += String(buffer: part)
-                    if text.split(separator: "\n").count == 4 { break }
+                    if text.split(separator: "\n").count == 7 { break }
                 }
                 let lines = text.split(separator: "\n")
                 #expect(lines[0] == "ok binance=0 huobi=0 kraken=1")
                 #expect(lines[1].hasPrefix("error the exchange 'nowhere' is not served"))
-                #expect(lines[2] == "ok reached 1 sockets")
-                #expect(lines[3] == "ok reached 1 sockets")
+                #expect(lines[2] == "ok reached 0 sockets")
+                #expect(lines[4] == "ok binance=0 huobi=0 kraken=1; huobi: mute, flap 1500ms")
+                #expect(lines[5] == "ok reached 1 socket")
+                #expect(lines[6] == "ok reached 1 socket")
             }
             let close = await client.first { $0.isClose }
             #expect(close == .close(1001, "server restart"))

@@ -115,7 +115,16 @@ import Testing
             await $0.rest()
         }
         guard case .closed(.reset(let text)) = reset.first else { throw PeerError("not a reset: \(reset)") }
-        #expect(text.contains("reset"))
+        #expect(text == "connection reset by peer, between frames")
+        let cut = try await Self.run { peer in
+            try await peer.write(Frame.ping("read?") + Frame.text("cut in the middle").prefix(7))
+            // Its answer proves that the bytes of the same segment have been read.
+            #expect(try await peer.readFrame().opcode == 10)
+            peer.reset()
+        } body: {
+            await $0.rest()
+        }
+        #expect(cut.last == .closed(.reset("connection reset by peer, in mid-frame")))
     }
 
     @Test(
