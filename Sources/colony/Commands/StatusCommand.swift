@@ -57,7 +57,7 @@ enum StatusText {
         return counts.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(separator: ", ")
     }
 
-    private static func note(_ feed: ClusterStatus.Feed) -> String {
+    static func note(_ feed: ClusterStatus.Feed) -> String {
         switch feed.pending {
         case "cooling": "cooling \((feed.pendingMilliseconds + 999) / 1000) s"
         case "due" where feed.phase != "connecting": "connects in \((feed.pendingMilliseconds + 999) / 1000) s"
