@@ -152,7 +152,8 @@ let package = Package(
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Terminal", "Cluster", "Dashboard", "Conformance", "Drills", "FaultInjection", "Simulation", "Simulator", "History", "ColonyStreams",
+                "Terminal", "Cluster", "Dashboard", "Conformance", "Drills", "FaultInjection", "Simulation", "Simulator", "History",
+                "ColonyStreams",
                 "ColonyExchanges", "Coordination", "Ingest", "RedisClient",
                 "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],

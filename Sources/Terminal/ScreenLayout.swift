@@ -11,27 +11,42 @@ package struct ScreenPicture: Sendable, Equatable {
     package init(_ parts: [Part]) { self.parts = parts }
 
     /// The lines for a terminal of `width` columns and `height` rows: none is longer, and there are at most `height - 1`, so that the cursor
-    /// behind the last one does not scroll the first one away. Tables give up rows (`and 7 more`) before a line is left out, the last table
-    /// first.
+    /// behind the last one does not scroll the first one away.
+    ///
+    /// Tables give up rows (`and 7 more`), the last table first. The first one keeps three: before those, what stands below it goes, from the
+    /// bottom.
     package func lines(width: Int, height: Int) -> [String] {
         let room = max(1, height - 1)
-        var rows = parts.map { part in if case .table(let table) = part { table.rows.count } else { 0 } }
-        var excess = parts.indices.reduce(0) { $0 + Self.height(parts[$1], rows: rows[$1]) } - room
-        for index in parts.indices.reversed() where excess > 0 {
-            guard case .table(let table) = parts[index], table.rows.count > 1 else { continue }
-            let before = Self.height(parts[index], rows: rows[index])
-            // One row at least is given up for the line that tells how many.
-            rows[index] = max(0, table.rows.count - excess - 1)
-            excess -= before - Self.height(parts[index], rows: rows[index])
+        var kept = parts
+        let first = parts.firstIndex { if case .table = $0 { true } else { false } } ?? parts.endIndex
+        var shown = Self.fitted(kept, first: first, keeping: 3, room: room)
+        while shown == nil, kept.count > first + 1 {
+            kept.removeLast()
+            shown = Self.fitted(kept, first: first, keeping: 3, room: room)
         }
+        let rows = shown ?? Self.fitted(kept, first: first, keeping: 1, room: room) ?? kept.map { _ in 0 }
         var lines: [String] = []
-        for (part, shown) in zip(parts, rows) {
+        for (part, shown) in zip(kept, rows) {
             switch part {
             case .line(let text): lines.append(Self.cut(text, to: width))
             case .table(let table): lines += table.lines(width: width, rows: shown)
             }
         }
         return Array(lines.prefix(room))
+    }
+
+    /// How many rows each part shows so that all have room, where the table at `first` shows `least` at least; nil: that cannot be.
+    private static func fitted(_ parts: [Part], first: Int, keeping least: Int, room: Int) -> [Int]? {
+        var rows = parts.map { part in if case .table(let table) = part { table.rows.count } else { 0 } }
+        var excess = parts.indices.reduce(0) { $0 + Self.height(parts[$1], rows: rows[$1]) } - room
+        for index in parts.indices.reversed() where excess > 0 {
+            guard case .table(let table) = parts[index], table.rows.count > 1 else { continue }
+            let before = Self.height(parts[index], rows: rows[index])
+            // One row at least is given up for the line that tells how many.
+            rows[index] = max(index == first ? min(least, table.rows.count) : 0, table.rows.count - excess - 1)
+            excess -= before - Self.height(parts[index], rows: rows[index])
+        }
+        return excess > 0 ? nil : rows
     }
 
     private static func height(_ part: Part, rows: Int) -> Int {

@@ -46,6 +46,15 @@ import Testing
         #expect(lines[6].hasPrefix("xxx"))
     }
 
+    @Test func `three rows of the first table outlive what stands below it`() {
+        let parts: [ScreenPicture.Part] = [.line("head"), .table(table(9)), .line(""), .table(table(4)), .line("foot")]
+        let lines = ScreenPicture(parts).lines(width: 80, height: 7)
+        #expect(lines.count == 6)
+        #expect(lines[4].hasPrefix("feed-2"))
+        #expect(lines[5] == "and 6 more")
+        #expect(ScreenPicture(parts).lines(width: 80, height: 5).last == "and 8 more")
+    }
+
     @Test func `of two tables the lower one gives way first`() {
         let lines = ScreenPicture([.table(table(4)), .table(table(9))]).lines(width: 80, height: 11)
         #expect(lines.count == 10)
@@ -130,7 +139,7 @@ import Testing
     @Test func `the size is asked before each writing`() {
         let written = Mutex<[String]>([])
         let width = Mutex(10)
-        let screen = TerminalScreen(size: { (width.withLock { $0 }, 24) }) { text in written.withLock { $0.append(text) } }
+        let screen = TerminalScreen(size: { (width.withLock { $0 }, 24) }, output: { text in written.withLock { $0.append(text) } })
         screen.draw(picture([String(repeating: "z", count: 30)]))
         width.withLock { $0 = 5 }
         screen.draw(picture([String(repeating: "z", count: 30)]))
