@@ -1,10 +1,23 @@
+# shellcheck shell=sh
 # Shared by the scripts: where the project is, what must be installed, how the program is built. Sourced, not run.
 
-root=$(unset CDPATH; cd -- "$(dirname -- "$0")/.." && pwd -P)
+root=$(unset CDPATH; cd -- "$(dirname -- "$(readlink -f -- "$0")")/.." && pwd -P)
 
-say() { printf '\033[32m==>\033[0m %s\n' "$*"; }
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then arrow=$(printf '\033[32m==>\033[0m'); else arrow='==>'; fi
+say() { printf '%s %s\n' "$arrow" "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
-[ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '==> %s\n' "$*"; }
+
+# help OPTIONS-OF..: what the script says of itself, and the options of its command where that is built; nothing is installed or built for it.
+help() {
+    sed -n '2,/^set /{s/^# //p;}' "$0"
+    if [ -x "$root/.build/release/colony" ]; then
+        echo
+        "$root/.build/release/colony" "$@" --help
+    else
+        echo "The options of 'colony $*' are listed here once it is built."
+    fi
+    exit 0
+}
 
 # Installs Debian packages that are missing; quiet when nothing is.
 # Each argument is "package:test", where the test is a command of PATH or a file.
@@ -29,6 +42,7 @@ need_packages() {
     say "installing$missing"
     $elevate env DEBIAN_FRONTEND=noninteractive apt-get update -qq >/dev/null || fail "apt-get update failed; is the network there?"
     # The package's own service must not take port 6379: the system starts its own private servers.
+    # shellcheck disable=SC2086 # a list of packages
     $elevate env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $missing >/dev/null \
         || fail "apt-get could not install$missing; run it by hand to see why"
 }
@@ -58,13 +72,12 @@ build() {
     what=$1; shift
     say "building $what (the first time takes some minutes)"
     log=$(mktemp)
-    if [ -t 1 ]; then
-        swift build --package-path "$root" "$@" 2>&1 | tee "$log" | sed -u -n 's/^\(\[[0-9]*\/[0-9]*\]\).*/\1/p' | while read -r line; do printf '\r    %s ' "$line"; done
-        printf '\r'
-    else
-        # One line in fifty is enough for a log.
-        swift build --package-path "$root" "$@" 2>&1 | tee "$log" | sed -u -n '/^\[[0-9]*\/[0-9]*\]/p' | awk 'NR % 100 == 1 { print "    " $1; fflush() }'
-    fi
+    # Steps as they come, in a log one in a hundred; and that another build of this folder is waited for.
+    every=100; [ ! -t 1 ] || every=1
+    swift build --package-path "$root" "$@" 2>&1 | tee "$log" | awk -v every="$every" '
+        /^\[[0-9]+\/[0-9]+\]/ { if (every > 1) { if (steps++ % every == 0) print "    " $1 } else printf "\r    %s ", $1; fflush() }
+        /Another instance of SwiftPM/ { print "    " $0; fflush() }
+        END { if (every == 1) printf "\r" }'
     if ! grep -q '^Build.*complete!' "$log"; then
         grep -E 'error:' "$log" | head -n 20 >&2
         tail -n 5 "$log" >&2

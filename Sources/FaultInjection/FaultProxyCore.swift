@@ -137,6 +137,7 @@ final class FaultProxyCore {
             switch target {
             case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
             case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+            case .sentinel: preconditionFailure("a proxy stands in front of one server, not of whatever Sentinels name")
             }
         connected.whenComplete { result in
             let (core, pair) = bound.value

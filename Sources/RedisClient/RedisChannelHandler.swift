@@ -26,8 +26,11 @@ package final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCall
     private var queue = ReplyQueue<Completion>()
     private var timer: NIOScheduledCallback?
     private var subscription: RedisSubscription?
+    /// Set for a master that a Sentinel named; called when it refuses a write for want of replicas.
+    private let onMasterless: (@Sendable () -> Void)?
 
-    package init(endpoint: RedisEndpoint, options: RedisConnection.Options) {
+    package init(endpoint: RedisEndpoint, options: RedisConnection.Options, onMasterless: (@Sendable () -> Void)? = nil) {
+        self.onMasterless = onMasterless
         self.endpoint = endpoint
         self.options = options
         self.reader = RedisReplyReader(
@@ -170,11 +173,22 @@ package final class RedisChannelHandler: ChannelInboundHandler, NIOScheduledCall
             let error = RedisError(server: server, from: endpoint)
             guard let completion = queue.popFirst() else { return close(error) }
             completion(.failure(error))
+            refused(error.code)
         } else {
             guard let completion = queue.popFirst() else {
                 return close(RedisError(.protocolViolation, "\(endpoint) sent a reply that nothing had asked for"))
             }
             completion(.success(reply))
+        }
+    }
+
+    /// Is this still the master? A replica certainly is not, whatever else it would answer.
+    private func refused(_ code: RedisError.Code) {
+        guard let onMasterless else { return }
+        switch code {
+        case .readOnly: close(RedisError(.connectionLost, "\(endpoint) is no longer the master; \(Self.fate)"))
+        case .noReplicas: onMasterless()
+        default: return
         }
     }
 

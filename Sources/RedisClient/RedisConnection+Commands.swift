@@ -28,15 +28,23 @@ extension RedisConnection {
         to channels: [String], sharded: Bool = false, timeout: Duration = .seconds(2), onMessage: @escaping @Sendable (RedisMessage) -> Void
     ) async throws(RedisError) {
         guard !channels.isEmpty else { throw RedisError(.usage, "a subscription at \(endpoint) names no channel") }
+        let confirmation = Handoff<RedisValue>()
+        subscribe(to: channels, sharded: sharded, timeout: timeout, onMessage: onMessage) { confirmation.fill($0) }
+        _ = try await confirmation.value { "the task that subscribed at \(self.endpoint) was cancelled" }
+    }
+
+    /// The same with a completion, which is called on the event loop. `channels` is not empty.
+    func subscribe(
+        to channels: [String], sharded: Bool = false, timeout: Duration, onMessage: @escaping @Sendable (RedisMessage) -> Void,
+        completion: @escaping @Sendable (Result<RedisValue, RedisError>) -> Void
+    ) {
         var command = ByteBuffer()
         let verb: RedisArgument = sharded ? "SSUBSCRIBE" : "SUBSCRIBE"
         RedisCommandEncoder.append([verb] + channels.map { .string($0) }, to: &command)
         let deadline = NIODeadline.now() + TimeAmount(timeout)
-        let confirmation = Handoff<RedisValue>()
         onEventLoop { [command] handler in
             let subscription = RedisSubscription(channelCount: channels.count, onMessage: onMessage)
-            handler.subscribe(command, subscription: subscription, deadline: deadline) { confirmation.fill($0) }
+            handler.subscribe(command, subscription: subscription, deadline: deadline, completion: completion)
         }
-        _ = try await confirmation.value { "the task that subscribed at \(self.endpoint) was cancelled" }
     }
 }

@@ -8,7 +8,8 @@ extension RedisConnection {
     /// password and LOADING apart. `timeout` bounds the whole: name look-up, TCP, TLS, login.
     ///
     /// A server that answers, but refuses writes or runs a long script (`MISCONF`, `BUSY`), counts as connected. A user who may not run
-    /// CLIENT SETNAME stays without a name. Cancellation throws `.cancelled` at once and closes what was under way.
+    /// CLIENT SETNAME stays without a name. Behind Sentinels the server's ROLE is `master`, and its `endpoint` the one that was found; `timeout`
+    /// then bounds the search as well. Cancellation throws `.cancelled` at once and closes what was under way.
     public static func connect(
         to endpoint: RedisEndpoint, name: String? = nil, on eventLoop: any EventLoop, timeout: Duration = .seconds(2),
         options: Options = Options()
@@ -23,17 +24,33 @@ extension RedisConnection {
         to endpoint: RedisEndpoint, name: String? = nil, on eventLoop: any EventLoop, timeout: Duration = .seconds(2),
         options: Options = Options(), completion: @escaping @Sendable (Result<RedisConnection, RedisError>) -> Void
     ) {
+        if let sentinel = endpoint.sentinel {
+            SentinelClients.shared.client(of: sentinel, endpoint: endpoint).connect(
+                MasterRequest(endpoint: endpoint, name: name, eventLoop: eventLoop, options: options, completion: completion),
+                timeout: timeout)
+        } else {
+            connect(to: endpoint, name: name, on: eventLoop, timeout: timeout, options: options, onMasterless: nil, completion: completion)
+        }
+    }
+
+    /// `endpoint`: a server's own. With `onMasterless` it must be a master; that is called, on the event loop, when it refuses writes because
+    /// it has lost its replicas. One that has become a replica is hung up on.
+    static func connect(
+        to endpoint: RedisEndpoint, name: String?, on eventLoop: any EventLoop, timeout: Duration, options: Options,
+        onMasterless: (@Sendable () -> Void)?, completion: @escaping @Sendable (Result<RedisConnection, RedisError>) -> Void
+    ) {
         let deadline = NIODeadline.now() + TimeAmount(timeout)
         let greeting: [RedisGreeting]
         let serverName: String?
         do throws(RedisError) {
             serverName = try endpoint.tls.flatMap { tls throws(RedisError) in try tls.nameToVerify(at: endpoint) }
-            greeting = try RedisGreeting.steps(endpoint: endpoint, name: name)
+            greeting = try RedisGreeting.steps(endpoint: endpoint, name: name, mustBeMaster: onMasterless != nil)
         } catch {
             return eventLoop.execute { completion(.failure(error)) }
         }
         tlsContext(for: endpoint, on: eventLoop).flatMap { tls in
-            open(endpoint, tls: tls, serverName: serverName, on: eventLoop, deadline: deadline, options: options)
+            open(
+                endpoint, tls: tls, serverName: serverName, on: eventLoop, deadline: deadline, options: options, onMasterless: onMasterless)
         }.whenComplete { result in
             switch result {
             case .failure(let error): completion(.failure(RedisError(connecting: endpoint, cause: error)))
@@ -49,7 +66,7 @@ extension RedisConnection {
 
     private static func open(
         _ endpoint: RedisEndpoint, tls: NIOSSLContext?, serverName: String?, on eventLoop: any EventLoop, deadline: NIODeadline,
-        options: Options
+        options: Options, onMasterless: (@Sendable () -> Void)?
     ) -> EventLoopFuture<RedisConnection> {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(max(.nanoseconds(1), deadline - .now()))
@@ -59,13 +76,16 @@ extension RedisConnection {
                         let handler = try ServerName.tlsHandler(context: tls, name: serverName)
                         try channel.pipeline.syncOperations.addHandler(handler)
                     }
-                    try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(endpoint: endpoint, options: options))
+                    try channel.pipeline.syncOperations.addHandler(
+                        RedisChannelHandler(endpoint: endpoint, options: options, onMasterless: onMasterless))
                 }
             }
         let channel: EventLoopFuture<any Channel>
         switch endpoint.address {
         case .unix(let path):
             channel = bootstrap.connect(unixDomainSocketPath: path)
+        case .sentinel:
+            preconditionFailure("\(endpoint) is no server's address: the master is found first")
         case .tcp(let host, let port):
             channel = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).withUserTimeout(options.userTimeout)
                 .connect(host: host, port: port)
@@ -83,7 +103,7 @@ extension RedisConnection {
         let handler = handler.value
         for (index, step) in steps.enumerated() {
             handler.call(step.command, deadline: deadline) { reply in
-                if outcome.value == nil { outcome.value = step.failure(reply) }
+                if outcome.value == nil { outcome.value = step.failure(reply, at: self.endpoint) }
                 guard index == steps.count - 1 else { return }
                 if let error = outcome.value {
                     self.close()
@@ -119,6 +139,7 @@ extension RedisEndpoint.TLS {
             throw RedisError(.usage, "the TLS server name of \(endpoint) is an address other than the one connected to; give a host name")
         case (let name?, _): return name
         case (nil, .tcp(let host, _)): return host.isIPAddress ? nil : host
+        case (nil, .sentinel): return nil
         case (nil, .unix): throw RedisError(.usage, "TLS over the socket \(endpoint) needs a server name to verify")
         }
     }

@@ -95,6 +95,9 @@ public final class RedisConnection: Sendable {
         onEventLoop { $0.close(reason) }
     }
 
+    /// Closes; everything under way fails with `reason`. Any thread.
+    func close(_ reason: RedisError) { onEventLoop { $0.close(reason) } }
+
     /// Fulfilled when the connection is closed, for whatever reason.
     public var closeFuture: EventLoopFuture<Void> { channel.closeFuture }
 

@@ -1,41 +1,69 @@
 extension RedisEndpoint {
-    /// Reads `redis://[user[:password]@]host[:port][/database]`, `rediss://...` (TLS with the system's roots), `unix:///path` or `unix:/path`.
+    /// Reads `redis://[user[:password]@]host[:port][/database]`, `rediss://...` (TLS with the system's roots), `unix:///path` or `unix:/path`;
+    /// for a master behind Sentinels `redis+sentinel://[user:password@]host[:port],host[:port]../master[/database]`, or `rediss+sentinel://`.
     ///
-    /// The port is 6379 unless given; `redis://:password@host` logs in as the default user; user and password may be percent-encoded; IPv6
+    /// The port is 6379 unless given, a Sentinel's 26379; `redis://:password@host` logs in as the default user; user and password may be percent-encoded; IPv6
     /// addresses stand in brackets. Throws `.usage` naming the part that is wrong, never the text of it: it may hold a password.
     public init(url: String) throws(RedisError) {
         if let rest = url.dropping(prefix: "redis://") {
             try self.init(authorityAndPath: rest, tls: nil)
         } else if let rest = url.dropping(prefix: "rediss://") {
             try self.init(authorityAndPath: rest, tls: TLS())
+        } else if let rest = url.dropping(prefix: "redis+sentinel://") {
+            try self.init(sentinels: rest, tls: nil)
+        } else if let rest = url.dropping(prefix: "rediss+sentinel://") {
+            try self.init(sentinels: rest, tls: TLS())
         } else if let rest = url.dropping(prefix: "unix://") ?? url.dropping(prefix: "unix:") {
             self.init(address: .unix(path: try Self.socketPath(rest)))
         } else {
-            throw Self.malformed("it begins with none of redis://, rediss://, unix:")
+            throw Self.malformed("it begins with none of redis://, rediss://, redis+sentinel://, rediss+sentinel://, unix:")
         }
     }
 
     private init(authorityAndPath text: Substring, tls: TLS?) throws(RedisError) {
-        // The last @ ends the login: a password may hold one, a host may not.
-        let afterLogin = text.lastIndex(of: "@")
-        let login = afterLogin.map { text[..<$0] }
-        let place = afterLogin.map { text[text.index(after: $0)...] } ?? text
-        guard !place.contains(where: { $0 == "?" || $0 == "#" }) else {
-            throw Self.malformed("it has a query or a fragment; only /database may follow the host")
-        }
+        let (login, place) = try Self.loginAndPlace(text)
         let parts = place.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
-        let (host, port) = try Self.hostAndPort(parts[0])
+        let (host, port) = try Self.hostAndPort(parts[0], usualPort: 6379)
         self.init(address: .tcp(host: host, port: port), tls: tls)
         (username, password) = try login.map { login throws(RedisError) in try Self.userAndPassword(login) } ?? (nil, nil)
-        if parts.count == 2, !parts[1].isEmpty {
-            guard let database = Int(parts[1]), database >= 0 else {
-                throw Self.malformed("what follows the host is not the number of a database")
-            }
-            self.database = database
-        }
+        if parts.count == 2, !parts[1].isEmpty { database = try Self.databaseNumber(parts[1]) }
     }
 
-    private static func hostAndPort(_ text: Substring) throws(RedisError) -> (String, Int) {
+    private init(sentinels text: Substring, tls: TLS?) throws(RedisError) {
+        let (login, place) = try Self.loginAndPlace(text)
+        let parts = place.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
+        var nodes: [RedisNode] = []
+        for one in parts[0].split(separator: ",", omittingEmptySubsequences: false) {
+            let (host, port) = try Self.hostAndPort(one, usualPort: 26_379)
+            nodes.append(RedisNode(host: host, port: port))
+        }
+        guard nodes.count <= RedisSentinel.maximumNodes else {
+            throw Self.malformed("it names more than \(RedisSentinel.maximumNodes) Sentinels")
+        }
+        guard parts.count > 1, !parts[1].isEmpty, parts[1].utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != UInt8(ascii: ",") }) else {
+            throw Self.malformed("the master's name is missing behind the Sentinels (redis+sentinel://host:26379,host:26379/NAME)")
+        }
+        self.init(address: .sentinel(RedisSentinel(nodes: nodes, master: String(parts[1]))), tls: tls)
+        (username, password) = try login.map { login throws(RedisError) in try Self.userAndPassword(login) } ?? (nil, nil)
+        if parts.count == 3, !parts[2].isEmpty { database = try Self.databaseNumber(parts[2]) }
+    }
+
+    private static func loginAndPlace(_ text: Substring) throws(RedisError) -> (login: Substring?, place: Substring) {
+        // The last @ ends the login: a password may hold one, a host may not.
+        let afterLogin = text.lastIndex(of: "@")
+        let place = afterLogin.map { text[text.index(after: $0)...] } ?? text
+        guard !place.contains(where: { $0 == "?" || $0 == "#" }) else {
+            throw malformed("it has a query or a fragment; only /database may follow the host")
+        }
+        return (afterLogin.map { text[..<$0] }, place)
+    }
+
+    private static func databaseNumber(_ text: Substring) throws(RedisError) -> Int {
+        guard let database = Int(text), database >= 0 else { throw malformed("what follows the host is not the number of a database") }
+        return database
+    }
+
+    private static func hostAndPort(_ text: Substring, usualPort: Int) throws(RedisError) -> (String, Int) {
         let host: Substring
         let rest: Substring
         if text.first == "[" {
@@ -48,7 +76,7 @@ extension RedisEndpoint {
             rest = text[end...]
         }
         guard !host.isEmpty else { throw malformed("the host is missing") }
-        guard !rest.isEmpty else { return (String(host), 6379) }
+        guard !rest.isEmpty else { return (String(host), usualPort) }
         guard rest.first == ":", let port = Int(rest.dropFirst()), (1...65_535).contains(port) else {
             throw malformed("the port is not a number from 1 to 65535")
         }

@@ -3,6 +3,8 @@ public struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible, Custom
     public enum Address: Sendable, Hashable {
         case tcp(host: String, port: Int)
         case unix(path: String)
+        /// The master that these Sentinels name, looked for anew with each connection.
+        case sentinel(RedisSentinel)
     }
 
     public struct TLS: Sendable, Hashable {
@@ -41,6 +43,8 @@ public struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible, Custom
         switch address {
         case .tcp(let host, let port): "\(tls == nil ? "redis" : "rediss")://\(host.contains(":") ? "[\(host)]" : host):\(port)"
         case .unix(let path): "unix:\(path)"
+        case .sentinel(let sentinel):
+            "\(tls == nil ? "redis" : "rediss")+sentinel://\(sentinel.nodes.map(\.description).joined(separator: ","))/\(sentinel.master)"
         }
     }
 

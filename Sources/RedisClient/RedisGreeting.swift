@@ -5,10 +5,12 @@ enum RedisGreeting: Sendable {
     case authenticate(username: String?, password: String)
     case select(database: Int)
     case setName(String)
-    /// Always the last: asks whether the server serves us at all.
+    /// Asks whether the server serves us at all.
     case probe
+    /// For a server that a Sentinel named: it must say itself that it is a master.
+    case role
 
-    static func steps(endpoint: RedisEndpoint, name: String?) throws(RedisError) -> [Self] {
+    static func steps(endpoint: RedisEndpoint, name: String?, mustBeMaster: Bool) throws(RedisError) -> [Self] {
         var steps: [Self] = []
         if let password = endpoint.password {
             steps.append(.authenticate(username: endpoint.username, password: password))
@@ -22,7 +24,7 @@ enum RedisGreeting: Sendable {
             }
             steps.append(.setName(name))
         }
-        return steps + [.probe]
+        return steps + (mustBeMaster ? [.probe, .role] : [.probe])
     }
 
     var command: ByteBuffer {
@@ -32,8 +34,15 @@ enum RedisGreeting: Sendable {
     }
 
     /// Why the connection cannot be used after this reply; nil: it can.
-    func failure(_ reply: Result<RedisValue, RedisError>) -> RedisError? {
-        guard case .failure(let error) = reply else { return nil }
+    func failure(_ reply: Result<RedisValue, RedisError>, at endpoint: RedisEndpoint) -> RedisError? {
+        let error: RedisError
+        switch reply {
+        case .failure(let failure): error = failure
+        case .success(let value):
+            guard case .role = self, value.array?.first?.string != "master" else { return nil }
+            let role = value.array?.first?.string.map { String($0.prefix(40)) } ?? "nothing of use"
+            return RedisError(.readOnly, "\(endpoint) was named as the master, but answers ROLE with \(role)")
+        }
         switch (self, error.code) {
         // The name is for operators' eyes; a reader may lack the right to set it.
         case (.setName, .noPermission): return nil
@@ -51,6 +60,7 @@ enum RedisGreeting: Sendable {
         case .select(let database): ["SELECT", RedisArgument(database)]
         case .setName(let name): ["CLIENT", "SETNAME", .string(name)]
         case .probe: ["PING"]
+        case .role: ["ROLE"]
         }
     }
 
@@ -60,6 +70,7 @@ enum RedisGreeting: Sendable {
         case .select: "SELECT"
         case .setName: "CLIENT SETNAME"
         case .probe: "PING"
+        case .role: "ROLE"
         }
     }
 }

@@ -1,3 +1,4 @@
+import Coordination
 import Drills
 import Simulator
 import Testing
@@ -49,6 +50,21 @@ import Testing
         #expect(try DrillPlan(options).latency == .milliseconds(40))
         options.latency = .seconds(3)
         expectRefusal(options, "--latency is 0s to 2s, not 3s")
+    }
+
+    @Test func `the Sentinels are given times that fit the leases`() throws {
+        for profile in ["normal", "fast", "calm"] {
+            var options = options(.failoverRedis)
+            options.settings = ["lease.profile=\(profile)"]
+            let plan = try DrillPlan(options)
+            let violations = plan.timing.violations(
+                reconnectCap: .milliseconds(250), topology: .replicated(maxLag: .seconds(2), downAfter: plan.downAfter))
+            #expect(violations.isEmpty, "\(profile): \(violations)")
+        }
+        #expect(try DrillPlan(options(.failoverRedis)).settings["lease.profile"] == "calm")
+        var elsewhere = options(.failoverRedis)
+        elsewhere.network = .namespaces
+        expectRefusal(elsewhere, "loopback")
     }
 
     @Test func `a build without the pace is still judged by it`() throws {

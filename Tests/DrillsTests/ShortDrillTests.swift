@@ -54,6 +54,25 @@ import Testing
         #expect(report.text.contains("kept    one-producer"))
     }
 
+    @Test(.timeLimit(.minutes(8)))
+    func `failovers of Redis with and without lost writes break no promise`() async throws {
+        let lines = Lines()
+        let report = try await Drill.run(
+            try plan(.failoverRedis) {
+                $0.runs = 2
+                $0.workers = 2
+                $0.rate = 10
+            }
+        ) { lines.add($0) }
+        #expect(report.broken.isEmpty, "\(report.broken)\n\(lines.text)")
+        #expect(report.runs == 2)
+        #expect(report.promises.contains { $0.id == "redis-failover" })
+        // The second run is only worth its name when something was lost.
+        let lost = report.story.counts.first { $0.key.hasPrefix("packets acknowledged") }
+        #expect(lost.map { $0.value > 0 } == true, "\(lines.text)")
+        #expect(report.text.contains("Redis takes no packets"))
+    }
+
     @Test(.timeLimit(.minutes(5)))
     func `exchanges that cut websockets with the pace off break the promise of the pace by name`() async throws {
         let report = try await Drill.run(

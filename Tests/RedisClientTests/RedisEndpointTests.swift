@@ -22,6 +22,16 @@ struct RedisEndpointTests {
         ("rediss://redis.test", RedisEndpoint(address: .tcp(host: "redis.test", port: 6379), tls: .init())),
         ("unix:///run/redis.sock", RedisEndpoint(address: .unix(path: "/run/redis.sock"))),
         ("unix:/run/redis.sock", RedisEndpoint(address: .unix(path: "/run/redis.sock"))),
+        ("redis+sentinel://a/m", RedisEndpoint(address: .sentinel(.init(nodes: [.init(host: "a", port: 26_379)], master: "m")))),
+        (
+            "rediss+sentinel://worker:s3cret@a:1,[::1]:2,b/my-master.1/3",
+            RedisEndpoint(
+                address: .sentinel(
+                    .init(
+                        nodes: [.init(host: "a", port: 1), .init(host: "::1", port: 2), .init(host: "b", port: 26_379)],
+                        master: "my-master.1")),
+                tls: .init(), username: "worker", password: "s3cret", database: 3)
+        ),
     ])
     func `a URL tells address, login and database`(url: String, endpoint: RedisEndpoint) throws {
         #expect(try RedisEndpoint(url: url) == endpoint)
@@ -35,6 +45,10 @@ struct RedisEndpointTests {
         ("redis://user:@redis.test", "empty"), ("redis://user:s3cret%4@redis.test", "%"), ("redis://user:s3cret%ff@redis.test", "UTF-8"),
         ("redis://[::1", "bracket"), ("redis://[::1]s3cret", "port"), ("unix:run/redis.sock", "absolute"),
         ("unix://run/redis.sock", "absolute"),
+        ("redis+sentinel://a:26379", "name is missing"), ("redis+sentinel://a:26379/", "name is missing"),
+        ("redis+sentinel:///m", "host"), ("redis+sentinel://a,,b/m", "host"), ("redis+sentinel://a,b:0/m", "port"),
+        ("redis+sentinel://a/m/s3cret", "database"), ("redis+sentinel://s3cret@a/m", "no password"),
+        ("redis+sentinel://\(Array(repeating: "a", count: 17).joined(separator: ","))/m", "more than 16"),
         ("unix:/\(String(repeating: "x", count: 107))", "107 bytes"), ("unix:/run/redis.sock?db=s3cret", "query"),
     ])
     func `a URL that cannot be used is refused by its wrong part, without its text`(url: String, part: String) {
@@ -53,5 +67,13 @@ struct RedisEndpointTests {
             #expect(!text.contains("s3cret") && !text.contains("worker"))
         }
         #expect("\(RedisEndpoint(address: .tcp(host: "::1", port: 1)))" == "redis://[::1]:1")
+        var sentinels = RedisSentinel(nodes: [.init(host: "a", port: 1), .init(host: "::1", port: 2)], master: "m")
+        (sentinels.username, sentinels.password) = ("worker", "s3cret")
+        let master = RedisEndpoint(address: .sentinel(sentinels), tls: .init(), username: "worker", password: "s3cret")
+        var dumpedMaster = ""
+        dump(master, to: &dumpedMaster)
+        dump(sentinels, to: &dumpedMaster)
+        #expect("\(master)" == "rediss+sentinel://a:1,[::1]:2/m")
+        #expect(!dumpedMaster.contains("s3cret") && !"\(sentinels)".contains("s3cret") && !"\(master.address)".contains("s3cret"))
     }
 }

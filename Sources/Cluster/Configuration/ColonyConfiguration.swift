@@ -71,6 +71,24 @@ public struct ColonyConfiguration: Sendable {
         public var embeddedGeneration: String?
 
         public init() {}
+
+        /// The longest wait between attempts to reach Redis. Behind Sentinels another server may be the master by now, so they are asked again
+        /// soon.
+        public var retryCap: Duration { endpoint.sentinel == nil ? reconnectCap : min(reconnectCap, .milliseconds(250)) }
+
+        /// What of it cannot be, and why; nil: nothing.
+        var complaint: String? {
+            guard direct, endpoint.sentinel != nil else { return nil }
+            return "redis.direct: true does not go with Sentinels (\(endpoint)): that the master's process is gone proves nothing there, "
+                + "since another may have been promoted and granted the lease; remove redis.direct"
+        }
+
+        /// Without effect where the address is that of a server: the login may stand in a file while a flag names another Redis.
+        mutating func changeSentinel(_ change: (inout RedisSentinel) -> Void) {
+            guard var sentinel = endpoint.sentinel else { return }
+            change(&sentinel)
+            endpoint.address = .sentinel(sentinel)
+        }
     }
 
     /// Disk for packets that the ring has no room for.
@@ -142,6 +160,8 @@ public struct ColonyConfiguration: Sendable {
         /// Where that service is asked whether it is up.
         public var restURL: String?
         public var prewarm = true
+        /// Topics are named in the websocket's address where the exchange takes them there.
+        public var subscribesInAddress = true
         /// What a worker of this configuration wants of the exchange when it starts; `colony subscribe` changes it from then on.
         public var topics: [Topic] = []
 
@@ -166,6 +186,7 @@ public struct ColonyConfiguration: Sendable {
         if let url = settings.url { dialect.profile.url = url }
         if let interval = settings.heartbeatInterval { dialect.profile.heartbeat.interval = interval }
         if let age = settings.maxAge { dialect.profile.limits.maxAge = age }
+        if !settings.subscribesInAddress { dialect.profile.limits.topicsInAddress = 0 }
         return dialect
     }
 
@@ -241,6 +262,7 @@ public struct ColonyConfiguration: Sendable {
         feed.firstDataWithin = settings.firstDataWithin
         feed.readyURL = settings.waitsForREST ? settings.restURL : nil
         feed.prewarm = settings.prewarm
+        if !settings.subscribesInAddress { feed.dialect.profile.limits.topicsInAddress = 0 }
         feed.requiresReplica = redis.requireReplica
         feed.publish.ringBytes = ringBytes
         return feed

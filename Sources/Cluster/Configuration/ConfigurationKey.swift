@@ -33,7 +33,8 @@ public struct ConfigurationKey: Sendable {
             $0.namespace = try Value.word($1)
         },
         .init(
-            "redis.url", "URL", default: "redis://127.0.0.1:6379", "redis:// rediss:// unix:", "where Redis is; may hold user and password",
+            "redis.url", "URL", default: "redis://127.0.0.1:6379", "redis:// rediss:// unix: redis+sentinel:// rediss+sentinel://",
+            "where Redis is, or its Sentinels and the master's name; may hold user and password",
             secret: true
         ) {
             do throws(RedisError) {
@@ -51,6 +52,17 @@ public struct ConfigurationKey: Sendable {
         .init("redis.password", "text", default: "", "any", "password; only from environment or file, never as a flag", secret: true) {
             $0.redis.endpoint.password = $1
         },
+        .init("redis.sentinel.username", "text", default: "", "an ACL user of the Sentinels", "user to authenticate as at the Sentinels") {
+            configuration, value in configuration.redis.changeSentinel { $0.username = value }
+        },
+        .init("redis.sentinel.password_file", "path", default: "", "a readable file", "file that holds the password for the Sentinels") {
+            configuration, path in
+            let password = try Value.secret(file: path)
+            configuration.redis.changeSentinel { $0.password = password }
+        },
+        .init(
+            "redis.sentinel.password", "text", default: "", "any", "the same; only from environment or file, never as a flag", secret: true
+        ) { configuration, value in configuration.redis.changeSentinel { $0.password = value } },
         .init("redis.tls.roots", "path", default: "the system's", "a PEM file", "authorities to trust at rediss://") {
             configuration, value in
             var tls = configuration.redis.endpoint.tls ?? RedisEndpoint.TLS()
@@ -65,6 +77,14 @@ public struct ConfigurationKey: Sendable {
         .init("redis.tls.key", "path", default: "", "a PEM file", "key of the client certificate") { configuration, value in
             var tls = configuration.redis.endpoint.tls ?? RedisEndpoint.TLS()
             tls.keyFile = value
+            configuration.redis.endpoint.tls = tls
+        },
+        .init(
+            "redis.tls.server_name", "name", default: "the host of the address", "a host name",
+            "the name that certificates must carry, where servers and Sentinels are addressed by number"
+        ) { configuration, value in
+            var tls = configuration.redis.endpoint.tls ?? RedisEndpoint.TLS()
+            tls.serverName = value
             configuration.redis.endpoint.tls = tls
         },
         .init(

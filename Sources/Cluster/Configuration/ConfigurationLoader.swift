@@ -74,6 +74,7 @@ public struct ConfigurationLoader: Sendable {
         }
         for id in exchangeIDs(fromFile) { try loadExchange(id, fromFile, layers, &configuration, &lines) }
         try rejectUnknown(fromFile, configuration)
+        if let complaint = configuration.redis.complaint { throw ClusterError(.configuration, complaint) }
         return LoadedConfiguration(configuration: configuration, lines: lines)
     }
 

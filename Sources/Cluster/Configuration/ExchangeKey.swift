@@ -100,6 +100,12 @@ public struct ExchangeKey: Sendable {
         .init("prewarm", "true/false", default: "true", "in a planned handover TCP and TLS are up before the lease is given up") {
             $0.prewarm = try Value.bool($1)
         },
+        .init(
+            "subscribe_in_address", "true/false", default: "true",
+            "topics go into the websocket's address where the exchange takes them there; false: all by message"
+        ) {
+            $0.subscribesInAddress = try Value.bool($1)
+        },
         .init("ready", "list", default: "websocket", "what must be up before anything is subscribed: websocket, or websocket and rest") {
             let parts = Set($1.split(whereSeparator: { " ,".contains($0) }).map(String.init))
             guard parts.isSubset(of: ["websocket", "rest"]), parts.contains("websocket") else {

@@ -79,7 +79,7 @@ public struct ClusterClient: Sendable {
         var status = ClusterStatus(
             workers: workers.sorted { $0.id < $1.id }, feeds: feeds,
             redis: ClusterStatus.Redis(
-                address: redis.endpoint.description, version: info.version ?? "", role: info.role ?? "",
+                address: redis.place, version: info.version ?? "", role: info.role ?? "",
                 usedMemoryBytes: info.usedMemoryBytes ?? 0, generation: meta["generation"] ?? ""))
         for (feed, list) in reports {
             for item in list { status.packetsByFeedAndWorker["\(feed)|\(item.holder)"] = item.report.packets }

@@ -113,21 +113,21 @@ public struct Doctor: Sendable {
 
     private func server() async -> ([DoctorFinding], [(feed: FeedName, entry: CatalogueEntry)]) {
         let endpoint = configuration.redis.endpoint
+        let isSentinel = endpoint.sentinel != nil
         let connection: RedisConnection
         do {
             connection = try await RedisConnection.connect(
                 to: endpoint, name: "colony:doctor", on: MultiThreadedEventLoopGroup.singleton.next())
         } catch {
-            return (
-                [.init("Redis", .error, error.description, "start Redis, or correct redis.url, user and password")], []
-            )
+            let remedy = "start Redis\(isSentinel ? " and its Sentinels" : ""), or correct redis.url, user and password"
+            return ([.init("Redis", .error, error.description, remedy)], [])
         }
         defer { connection.close() }
         var found: [DoctorFinding] = []
         do {
             let (facts, worst) = try await gather(connection)
             let version = facts.info["redis_version"] ?? "of unknown version"
-            found.append(.init("Redis", .ok, "Redis \(version) at \(endpoint), role \(facts.info["role"] ?? "unknown")"))
+            found.append(.init("Redis", .ok, "Redis \(version) at \(connection.endpoint), role \(facts.info["role"] ?? "unknown")"))
             let slow = worst > configuration.lease.renewTimeout / 4
             found.append(
                 .init(
@@ -138,6 +138,11 @@ public struct Doctor: Sendable {
             for finding in Preflight.findings(facts) {
                 let level: DoctorFinding.Level = finding.severity == .error ? .error : finding.severity == .warning ? .warning : .advice
                 found.append(.init("Redis", level, finding.problem, finding.remedy))
+            }
+            if let sentinel = endpoint.sentinel {
+                let examination = SentinelExamination(endpoint: endpoint, master: sentinel.master, states: await endpoint.sentinelStates())
+                found += examination.findings(facts, lease: configuration.lease, reconnectCap: configuration.redis.reconnectCap)
+                found += replication(facts)
             }
         } catch {
             found.append(.init("Redis", .error, "cannot be examined: \(error)", "allow this user INFO, TIME and PING"))
@@ -182,8 +187,21 @@ public struct Doctor: Sendable {
             if let text = answer.string, text != "OK", text.contains("has no permissions to run") { denied.append(command) }
         }
         return (
-            PreflightFacts(info: info.fields, configuration: settings, deniedCommands: denied, clockDifference: difference), worst
+            PreflightFacts(
+                info: info.fields, configuration: settings, topology: configuration.redis.endpoint.sentinel == nil ? .single : .sentinel,
+                deniedCommands: denied, clockDifference: difference), worst
         )
+    }
+
+    /// What the master demands of its replicas, where it can be read; what is wrong with it the preflight has told.
+    private func replication(_ facts: PreflightFacts) -> [DoctorFinding] {
+        guard let needed = facts.configuration["min-replicas-to-write"], let lag = facts.configuration["min-replicas-max-lag"] else {
+            return []
+        }
+        let connected = facts.info["connected_slaves"] ?? "?"
+        return [
+            .init("Redis", .ok, "\(connected) replicas connected, min-replicas-to-write \(needed), min-replicas-max-lag \(lag) s")
+        ]
     }
 
     private static func wallNanoseconds() -> Int64 {

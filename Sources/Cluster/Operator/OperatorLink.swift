@@ -20,6 +20,12 @@ package final class OperatorLink: Sendable {
         return fresh
     }
 
+    /// The address for people; behind Sentinels also the server that was found there.
+    var place: String {
+        guard endpoint.sentinel != nil, let server = connection.withLock({ $0 })?.endpoint else { return "\(endpoint)" }
+        return "\(server) by \(endpoint)"
+    }
+
     package func send(_ arguments: [RedisArgument], timeout: Duration = .seconds(2)) async throws -> RedisValue {
         try await open().send(arguments, timeout: timeout)
     }

@@ -93,7 +93,11 @@ extension ControlState {
                 let info = RedisServerInfo(value.string ?? "")
                 guard let runID = info.runID else { return }
                 serverRunID = runID
-                if server?.runID != runID { server = FeedMachine.Server(runID: runID, since: .now()) }
+                if server?.runID != runID {
+                    server = FeedMachine.Server(runID: runID, since: .now())
+                    // Wake-ups of a former master, whose host may be gone without a word, are waited for in vain.
+                    if configuration.redis.endpoint.sentinel != nil { subscriber?.close() }
+                }
                 perform(keeper.connected(now: .now(), isOneServer: info["redis_mode"] == "standalone"))
                 beat()
                 observe(Array(feeds.keys))
@@ -107,7 +111,7 @@ extension ControlState {
             }
             // A refused connection to the one, directly attached Redis process proves that it is gone, and with it every observation.
             if configuration.redis.direct, error.code == .refused || error.code == .loading { outageProved(sentAt: sentAt) }
-            let cap = configuration.redis.direct ? .milliseconds(200) : configuration.redis.reconnectCap
+            let cap = configuration.redis.direct ? .milliseconds(200) : configuration.redis.retryCap
             reconnect(after: min(cap, .milliseconds(20) * (1 << min(connectFailures, 10))))
         }
     }

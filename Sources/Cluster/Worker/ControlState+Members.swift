@@ -199,9 +199,11 @@ extension ControlState {
         if let until = invitations[feed], LocalTime.now() < until { handle.post(.invited(until: until)) }
     }
 
-    /// In the data set that our own supervisor created nobody can hold a lease that the records do not show.
+    /// In the data set that our own supervisor created nobody can hold a lease that the records do not show; unless a failover took the
+    /// record away.
     func tellGeneration(_ handle: FeedHandle) {
-        let isOurs = !generation.isEmpty && generation == configuration.redis.embeddedGeneration
+        let isOurs =
+            !generation.isEmpty && generation == configuration.redis.embeddedGeneration && configuration.redis.endpoint.sentinel == nil
         handle.run { $0.setClaimsUnknownAtOnce(isOurs) }
     }
 

@@ -6,14 +6,16 @@ import RedisClient
 
 /// What is checked before a worker starts.
 enum WorkerPreflight {
-    /// Throws `ClusterError.configuration` naming the inequality that does not hold, with the numbers.
+    /// Throws `ClusterError.configuration` naming the inequality that does not hold, with the numbers, or the settings that exclude each other.
     static func checkTiming(_ configuration: ColonyConfiguration) throws {
+        if let complaint = configuration.redis.complaint { throw ClusterError(.configuration, complaint) }
         let violations = configuration.lease.violations(reconnectCap: configuration.redis.reconnectCap)
         guard let first = violations.first else { return }
         throw ClusterError(.configuration, "impossible lease times: \(first)")
     }
 
-    /// Throws `ClusterError.redis` when Redis is not reached, `.preflight` when it is unfit. Loads the function library.
+    /// Throws `ClusterError.redis` when Redis is not reached, `.preflight` when it is unfit, `.configuration` when the lease times do not fit
+    /// those of a failover. Loads the function library.
     static func checkRedis(_ configuration: ColonyConfiguration, logger: Logger) async throws {
         let connection: RedisConnection
         do {
@@ -24,7 +26,10 @@ enum WorkerPreflight {
         }
         defer { connection.close() }
         do {
-            let findings = Preflight.findings(try await gather(connection, quotaBytes: configuration.streamQuotaBytes))
+            let facts = try await gather(
+                connection, quotaBytes: configuration.streamQuotaBytes, isSentinel: configuration.redis.endpoint.sentinel != nil)
+            try await checkFailover(configuration, facts, logger: logger)
+            let findings = Preflight.findings(facts)
             // Without functions nothing works at all; the rest endangers data or leases, and the operator decides.
             if let fatal = findings.first(where: {
                 $0.severity == .error && (configuration.preflight == .strict || $0.check == .version)
@@ -42,7 +47,20 @@ enum WorkerPreflight {
         }
     }
 
-    private static func gather(_ connection: RedisConnection, quotaBytes: Int64) async throws -> PreflightFacts {
+    /// Inequality I4, with the numbers of the server and of the Sentinels.
+    private static func checkFailover(_ configuration: ColonyConfiguration, _ facts: PreflightFacts, logger: Logger) async throws {
+        let endpoint = configuration.redis.endpoint
+        guard let sentinel = endpoint.sentinel else { return }
+        let examination = SentinelExamination(endpoint: endpoint, master: sentinel.master, states: await endpoint.sentinelStates())
+        let violations = examination.violations(facts, lease: configuration.lease, reconnectCap: configuration.redis.reconnectCap)
+        if let first = violations.first { throw ClusterError(.configuration, "impossible lease times: \(first)") }
+        let assumed = examination.topology(facts).assumed
+        if !assumed.isEmpty {
+            logger.warning("Times of a failover not read", metadata: ["redis": "\(endpoint)", "assumed": "\(assumed)"])
+        }
+    }
+
+    private static func gather(_ connection: RedisConnection, quotaBytes: Int64, isSentinel: Bool) async throws -> PreflightFacts {
         let info = RedisServerInfo(try await connection.send(["INFO"]).string ?? "")
         var settings: [String: String] = [:]
         // A user without CONFIG is a well-chosen one: what INFO does not show is then not checked.
@@ -51,6 +69,7 @@ enum WorkerPreflight {
                 if let name = values[index].string { settings[name] = values[index + 1].string }
             }
         }
-        return PreflightFacts(info: info.fields, configuration: settings, quotaBytes: quotaBytes)
+        return PreflightFacts(
+            info: info.fields, configuration: settings, topology: isSentinel ? .sentinel : .single, quotaBytes: quotaBytes)
     }
 }

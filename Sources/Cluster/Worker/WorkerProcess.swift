@@ -67,7 +67,7 @@ public struct WorkerProcess: Sendable {
         let configuration = configuration
         let link = try await dataLoop.submit { [logger] in
             let link = RedisLink(
-                endpoint: configuration.redis.endpoint, name: "colony:data:\(incarnation)", reconnectCap: configuration.redis.reconnectCap,
+                endpoint: configuration.redis.endpoint, name: "colony:data:\(incarnation)", reconnectCap: configuration.redis.retryCap,
                 on: dataLoop, journal: journal, logger: logger)
             link.start()
             return NIOLoopBound(link, eventLoop: dataLoop)

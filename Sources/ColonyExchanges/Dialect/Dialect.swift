@@ -12,7 +12,8 @@ public protocol Dialect: Sendable {
     /// under exactly the returned topic.
     func canonical(_ topic: Topic) throws(DialectError) -> Topic
 
-    /// Where to connect. `topics` are those the connection will carry (some exchanges name them in the URL); `random` is drawn by the caller.
+    /// Where to connect. `topics` are those the connection will carry: where the exchange takes subscriptions in the address, it names as many of
+    /// them as the exchange's limits allow, and the plan says which. `random` is drawn by the caller.
     func connection(topics: [Topic], random: UInt64) -> ConnectionPlan
 
     /// Addresses beside `profile.url` that serve channels of their own, derived from it; empty where one address serves all, and where the
@@ -122,7 +123,8 @@ public struct PingContext: Sendable {
 
 /// Where and how to open a connection.
 public enum ConnectionPlan: Sendable, Equatable {
-    case url(String)
+    /// `asking`: the topics that the address itself subscribes; the others are subscribed by messages.
+    case url(String, asking: [Topic] = [])
     /// A REST call comes first: `method` and `url`; the response body goes to `BootstrapReader`.
     case bootstrap(BootstrapCall)
 }

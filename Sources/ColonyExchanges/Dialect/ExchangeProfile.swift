@@ -102,15 +102,19 @@ public struct ExchangeProfile: Sendable {
         public var connectWindow: Duration?
         /// The exchange cuts a connection of this age.
         public var maxAge: Duration?
+        /// Topics that a websocket's address may subscribe; 0: the exchange takes none there, or shall be asked by messages.
+        public var topicsInAddress: Int
         /// A subscription replaces all before it on the connection, so each request must name every topic (Upbit, Bithumb).
         public var subscriptionReplaces: Bool
 
         public init(
-            topicsPerMessage: Int = 1, maxTopics: Int? = nil, messages: Int = 5, messageWindow: Duration = .seconds(1),
+            topicsPerMessage: Int = 1, topicsInAddress: Int = 0, maxTopics: Int? = nil, messages: Int = 5,
+            messageWindow: Duration = .seconds(1),
             connects: Int? = nil,
             connectWindow: Duration? = nil, maxAge: Duration? = nil, subscriptionReplaces: Bool = false
         ) {
             self.topicsPerMessage = topicsPerMessage
+            self.topicsInAddress = topicsInAddress
             self.maxTopics = maxTopics
             self.messages = messages
             self.messageWindow = messageWindow

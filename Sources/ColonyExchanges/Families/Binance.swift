@@ -22,7 +22,12 @@ struct BinanceDialect: Dialect {
         return result
     }
 
-    func connection(topics: [Topic], random: UInt64) -> ConnectionPlan { .url(profile.url) }
+    func connection(topics: [Topic], random: UInt64) -> ConnectionPlan {
+        Self.addressList.plan(profile, topics) { streams.stream(of: ChannelName($0.channel), symbol: $0.symbol) }
+    }
+
+    /// Only of the combined form: the raw one has its streams in the path. No answer confirms them, and unknown ones are passed over.
+    private static let addressList = AddressList(item: "streams", separator: "/", path: "/stream")
 
     /// USD-M futures serve books and best prices on one path, everything else on another.
     var branches: [Branch] {
@@ -66,7 +71,7 @@ extension BinanceDialect {
                 heartbeat: .init(initiator: .server, silence: .seconds(60), serverInterval: .seconds(20), serverDeadline: .seconds(60)),
                 // Five messages a second are allowed, and answers to PING frames count.
                 limits: .init(
-                    topicsPerMessage: 100, maxTopics: 1024, messages: 4, connects: 300, connectWindow: .seconds(300),
+                    topicsPerMessage: 100, topicsInAddress: 200, maxTopics: 1024, messages: 4, connects: 300, connectWindow: .seconds(300),
                     maxAge: .seconds(86_400)),
                 exampleSymbol: "BTCUSDT"), .spot),
         BinanceDialect(
@@ -92,5 +97,6 @@ extension BinanceDialect {
 
     // Older documents and clients know a limit of 200 streams for each connection, today's 1024.
     private static let futuresLimits = ExchangeProfile.Limits(
-        topicsPerMessage: 100, maxTopics: 200, messages: 8, connects: 300, connectWindow: .seconds(300), maxAge: .seconds(86_400))
+        topicsPerMessage: 100, topicsInAddress: 200, maxTopics: 200, messages: 8, connects: 300, connectWindow: .seconds(300),
+        maxAge: .seconds(86_400))
 }

@@ -15,7 +15,12 @@ struct BitMEXDialect: Dialect {
         return Topic(channel: BitMEXTables.word(table), symbol: symbol)
     }
 
-    func connection(topics: [Topic], random: UInt64) -> ConnectionPlan { .url(profile.url) }
+    func connection(topics: [Topic], random: UInt64) -> ConnectionPlan {
+        Self.addressList.plan(profile, topics, name: name)
+    }
+
+    /// Each topic is answered for as if a message had asked.
+    private static let addressList = AddressList(item: "subscribe", separator: ",", path: "/realtime")
 
     func subscribe(_ topics: [Topic], firstID: Int) -> [Request] { requests("subscribe", topics) }
 
@@ -32,10 +37,13 @@ struct BitMEXDialect: Dialect {
 
     private func requests(_ operation: String, _ topics: [Topic]) -> [Request] {
         topics.batches(of: profile.limits.topicsPerMessage).map { batch in
-            let names = batch.compactMap { topic in BitMEXTables.table(ChannelName(topic.channel)).map { "\($0):\(topic.symbol)" } }
-            return Request(id: nil, topics: batch, message: .text(#"{"op":"\#(operation)","args":\#(MessageText.array(names))}"#))
+            Request(
+                id: nil, topics: batch, message: .text(#"{"op":"\#(operation)","args":\#(MessageText.array(batch.compactMap(name)))}"#))
         }
     }
+
+    /// As the exchange names the topic: `trade:XBTUSD`.
+    private func name(_ topic: Topic) -> String? { BitMEXTables.table(ChannelName(topic.channel)).map { "\($0):\(topic.symbol)" } }
 }
 
 extension BitMEXDialect {
@@ -44,7 +52,9 @@ extension BitMEXDialect {
             profile: ExchangeProfile(
                 id: "bitmex", name: "BitMEX", market: .futures, family: "op-args", url: "wss://ws.bitmex.com/realtime",
                 heartbeat: .init(initiator: .client, interval: .seconds(15), replyWithin: .seconds(10), silence: .seconds(45)),
-                limits: .init(topicsPerMessage: 20, messages: 1, connects: 20, connectWindow: .seconds(3600)), exampleSymbol: "XBTUSD"))
+                // "Too many args sent. Max length is 20": taken to hold for the address, which is one request, as well.
+                limits: .init(topicsPerMessage: 20, topicsInAddress: 20, messages: 1, connects: 20, connectWindow: .seconds(3600)),
+                exampleSymbol: "XBTUSD"))
     ]
 }
 

@@ -77,8 +77,8 @@ extension Preflight {
         if facts.replicas == 0 {
             found.append(
                 .init(
-                    .replicas, .error, "redis.sentinel is set, but the master has no replica connected",
-                    "start a replica, or remove redis.sentinel"))
+                    .replicas, .error, "the address is that of Sentinels, but the master has no replica connected",
+                    "start a replica, or give the server's own address"))
         }
         guard let needed = facts.number("min-replicas-to-write"), let lag = facts.number("min-replicas-max-lag") else {
             return found + [unreadable("min-replicas-to-write", "1, and min-replicas-max-lag 2")]
@@ -102,7 +102,7 @@ extension Preflight {
     /// What the inequalities of the lease must be checked against: the server's own times where they can be read, else the recommended
     /// ones.
     ///
-    /// `downAfter` is the Sentinels' `down-after-milliseconds` for this master.
+    /// `downAfter` is the Sentinels' `down-after-milliseconds` for this master; the smallest, since it takes one to begin.
     public static func topology(_ facts: PreflightFacts, downAfter: Duration = .seconds(5)) -> LeaseTiming.Topology {
         switch facts.topology {
         case .single: .single

@@ -33,7 +33,7 @@ public enum Preflight {
             found.append(
                 .init(
                     .role, .error, "the server is a replica (role \(role)) and takes no writes",
-                    "give the address of the master, or the Sentinels' with redis.sentinel"))
+                    "give the address of the master, or the Sentinels': redis+sentinel://host:26379,../NAME"))
         }
         if facts.info["loading"] == "1" {
             found.append(.init(.loading, .warning, "the server is still loading its data", "wait; workers start when it is done"))

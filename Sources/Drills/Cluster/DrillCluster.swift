@@ -12,7 +12,9 @@ package final class DrillCluster: Sendable {
     package let plan: DrillPlan
     package let directory: DrillDirectory
     package let network: any DrillNetwork
+    /// Not started where `replicated` takes its place.
     package let redis: DrillRedis
+    let replicated: ReplicatedRedis?
     package let exchange: ExchangeProcess
     package let client: ClusterClient
     package let view: ClusterView
@@ -23,13 +25,15 @@ package final class DrillCluster: Sendable {
     private let allHosts = Mutex<[DrillHost]>([])
 
     private init(
-        plan: DrillPlan, directory: DrillDirectory, network: any DrillNetwork, redis: DrillRedis, exchange: ExchangeProcess,
-        client: ClusterClient, view: ClusterView, events: EventFollower, generation: String, tell: @escaping @Sendable (String) -> Void
+        plan: DrillPlan, directory: DrillDirectory, network: any DrillNetwork, redis: DrillRedis, replicated: ReplicatedRedis?,
+        exchange: ExchangeProcess, client: ClusterClient, view: ClusterView, events: EventFollower, generation: String,
+        tell: @escaping @Sendable (String) -> Void
     ) {
         self.plan = plan
         self.directory = directory
         self.network = network
         self.redis = redis
+        self.replicated = replicated
         self.exchange = exchange
         self.client = client
         self.view = view
@@ -50,18 +54,20 @@ package final class DrillCluster: Sendable {
     ) async throws -> Verdict {
         let directory = try DrillDirectory(keep: plan.options.keep)
         defer { directory.remove() }
-        let network = try await makeNetwork(plan.options.network, tell: tell)
+        let network = try await makeNetwork(plan.kind == .failoverRedis ? .loopback : plan.options.network, tell: tell)
         return try await cleaningUp {
             let library = FunctionLibrary.colony1
             let redis = try DrillRedis(directory: "\(directory.path)/redis", network: network, library: library)
+            let replicated =
+                plan.kind == .failoverRedis ? try await startReplicated(plan, in: "\(directory.path)/redis", network, tell) : nil
             return try await cleaningUp {
-                try await redis.start()
+                if replicated == nil { try await redis.start() }
                 let exchange = try await ExchangeProcess.start(plan, directory: directory, network: network)
                 return try await cleaningUp {
-                    let cluster = try await prepare(plan, directory, network, redis, exchange, tell)
+                    let cluster = try await prepare(plan, directory, network, (redis, replicated), exchange, tell)
                     let recorder = StreamRecorder(
-                        endpoint: redis.endpoint, keys: cluster.client.configuration.keys,
-                        directory: RecordingDirectory(directory.recording))
+                        endpoint: cluster.endpoint, keys: cluster.client.configuration.keys,
+                        directory: RecordingDirectory(directory.recording), followsStreams: replicated == nil)
                     let story = try await recorder.recording {
                         try await cleaningUp {
                             try await cluster.runStory(body)
@@ -75,7 +81,7 @@ package final class DrillCluster: Sendable {
                     await exchange.stop()
                 }
             } afterwards: {
-                await redis.stop()
+                if let replicated { await replicated.stop() } else { await redis.stop() }
             }
         } afterwards: {
             await network.remove()
@@ -104,15 +110,34 @@ package final class DrillCluster: Sendable {
         }
     }
 
+    private static func startReplicated(
+        _ plan: DrillPlan, in directory: String, _ network: any DrillNetwork, _ tell: @Sendable (String) -> Void
+    ) async throws -> ReplicatedRedis {
+        var options = ReplicatedRedis.Options()
+        options.downAfter = plan.downAfter
+        tell(
+            "note: a master, \(options.replicas) replicas and \(options.sentinels) Sentinels; min-replicas-to-write \(options.minReplicas), "
+                + "min-replicas-max-lag \(options.maxLag), down-after-milliseconds \(plan.downAfter.wholeMilliseconds)")
+        return try await ReplicatedRedis.start(
+            in: directory, options: options, arguments: { EmbeddedRedis.arguments(directory: $0, port: $1) },
+            launch: { try await Launch.start(network.command(at: .redis, $0), log: $1) })
+    }
+
+    /// The drill's own way to Redis, which no cut touches.
+    var endpoint: RedisEndpoint { replicated?.endpoint ?? redis.endpoint }
+
     private static func prepare(
-        _ plan: DrillPlan, _ directory: DrillDirectory, _ network: any DrillNetwork, _ redis: DrillRedis, _ exchange: ExchangeProcess,
+        _ plan: DrillPlan, _ directory: DrillDirectory, _ network: any DrillNetwork,
+        _ store: (redis: DrillRedis, replicated: ReplicatedRedis?), _ exchange: ExchangeProcess,
         _ tell: @escaping @Sendable (String) -> Void
     ) async throws -> DrillCluster {
         var random = SystemRandomNumberGenerator()
         let generation = String(random.next(), radix: 16)
+        let endpoint = store.replicated?.endpoint ?? store.redis.endpoint
         let file = HostConfiguration(plan: plan, directory: directory, exchange: exchange, generation: generation)
         try directory.write(
-            file.text(name: "operator", redis: redis.endpoint.description, isDirect: true, exchanges: ("localhost", exchange.port)),
+            file.text(
+                name: "operator", redis: endpoint.description, isDirect: store.replicated == nil, exchanges: ("localhost", exchange.port)),
             to: "operator.yaml")
         let configuration = try ConfigurationLoader(file: "\(directory.path)/operator.yaml", environment: [:]).load().configuration
         let client = try await ClusterClient.connect(configuration)
@@ -120,10 +145,11 @@ package final class DrillCluster: Sendable {
         for exchange in plan.exchanges { try await subscribe(exchange, client) }
         let catalogue = try await client.catalogue()
         let keys = catalogue.map { configuration.keys.feed($0.feed, group: $0.entry.budget) }
-        let view = ClusterView(link: OperatorLink(redis.endpoint), keys: keys)
-        let events = EventFollower(link: OperatorLink(redis.endpoint), streams: Set(keys.map(\.events)))
+        let view = ClusterView(link: OperatorLink(endpoint), keys: keys)
+        let events = EventFollower(link: OperatorLink(endpoint), streams: Set(keys.map(\.events)))
         return DrillCluster(
-            plan: plan, directory: directory, network: network, redis: redis, exchange: exchange, client: client, view: view,
+            plan: plan, directory: directory, network: network, redis: store.redis, replicated: store.replicated, exchange: exchange,
+            client: client, view: view,
             events: events, generation: generation, tell: tell)
     }
 
@@ -167,7 +193,7 @@ package final class DrillCluster: Sendable {
         let file = HostConfiguration(plan: plan, directory: directory, exchange: exchange, generation: generation)
         let endpoint: RedisEndpoint
         switch plan.redisPath {
-        case .direct: endpoint = redis.endpoint
+        case .direct, .sentinels: endpoint = self.endpoint
         case .network: endpoint = RedisEndpoint(address: network.redisAddress(for: number))
         }
         let name = DrillHost.name(number)

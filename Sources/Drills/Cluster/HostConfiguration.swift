@@ -10,7 +10,9 @@ struct HostConfiguration: Sendable {
     /// `redis`: its URL as this host reaches it; `exchanges`: host name or address and port.
     func text(name: String, redis: String, isDirect: Bool, exchanges: (name: String, port: Int)) -> String {
         var lines = ["# Written by `colony drill`."]
-        lines += ["redis:", "  url: \"\(redis)\"", "  direct: \(isDirect)", "  embedded_generation: \"\(generation)\""]
+        lines += ["redis:", "  url: \"\(redis)\"", "  direct: \(isDirect)"]
+        // A failover may lose what would prove that nobody holds anything.
+        if plan.kind != .failoverRedis { lines.append("  embedded_generation: \"\(generation)\"") }
         lines += [
             "worker:", "  name: \(name)", "  state_directory: \"\(directory.path)/state-\(name)\"", "  restart_cap: 1s",
         ]

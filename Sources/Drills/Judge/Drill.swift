@@ -47,6 +47,7 @@ package enum Drill {
         case .cutExchange: CutExchangeScenario()
         case .restartRedis: RestartRedisScenario()
         case .wipeRedis: WipeRedisScenario()
+        case .failoverRedis: FailoverRedisScenario()
         case .storm: StormScenario()
         case .flap: FlapScenario()
         case .term: TermScenario()

@@ -165,9 +165,12 @@ extension Evidence {
     /// Websockets opened between the first fault and the end of the drill.
     var reconnects: Int {
         guard let first = story.faults.first else { return 0 }
-        return timeline.sockets.values.reduce(0) { sum, sockets in
-            sum + sockets.count { $0.open > first.boot && $0.open < story.endedBoot }
-        }
+        return reconnects(from: first.boot, to: story.endedBoot)
+    }
+
+    /// Websockets opened between two moments, CLOCK_BOOTTIME in nanoseconds.
+    func reconnects(from start: Int64, to end: Int64) -> Int {
+        timeline.sockets.values.reduce(0) { sum, sockets in sum + sockets.count { $0.open > start && $0.open < end } }
     }
 
     /// Milliseconds during which a feed had two websockets, the older of them not one whose link to the exchange was cut.

@@ -7,6 +7,7 @@ package enum DrillKind: String, Sendable, CaseIterable {
     case cutExchange = "cut-exchange"
     case restartRedis = "restart-redis"
     case wipeRedis = "wipe-redis"
+    case failoverRedis = "failover-redis"
     case storm
     case flap
     case term
@@ -33,6 +34,9 @@ package enum DrillKind: String, Sendable, CaseIterable {
             "the link between one host and the exchanges is blackholed: noticed, reconnected when it is back, no two websockets"
         case .restartRedis: "redis-server is killed and stays away for up to 10 s: no reconnect, no gap"
         case .wipeRedis: "FLUSHALL under load, or the append-only file deleted between kill and start: `rollback` marked, websockets stay"
+        case .failoverRedis:
+            "the master behind Sentinels is killed (in every other run acknowledged writes die with it) and comes back as a replica: leases and "
+                + "websockets are held until a replica is promoted, what it lacks is sent again"
         case .storm: "the exchanges cut all websockets at once: the pace is kept, each reconnect has its admission"
         case .flap: "the exchanges cut every websocket after a few seconds, again and again: one reconnect per pace and exchange"
         case .term: "SIGTERM of a worker that holds many feeds: all leases free and the process gone within 500 ms"

@@ -9,6 +9,8 @@ package struct DrillPlan: Sendable {
         case direct
         /// Over the hosts' network, which can be cut.
         case network
+        /// The master of a replicated group, by its Sentinels; all on loopback.
+        case sentinels
     }
 
     package let kind: DrillKind
@@ -86,6 +88,15 @@ package struct DrillPlan: Sendable {
             throw DrillError(.usage, "pace off is shown by the drills 'flap' and 'storm'")
         }
         apply(defaults)
+        if let name = settings["lease.profile"], let profile = LeaseTiming.Profile(rawValue: name) { timing = profile.timing }
+        if kind == .failoverRedis, options.network == .namespaces {
+            throw DrillError(.usage, "the drill 'failover-redis' runs on loopback; it cuts no host off")
+        }
+    }
+
+    /// `down-after-milliseconds` with which inequality I4 holds for the lease times, at `min-replicas-max-lag` 2.
+    package var downAfter: Duration {
+        max(.seconds(2), .seconds(2) + .seconds(1) + timing.selfFence + timing.closeSlack - timing.ttl + .milliseconds(500))
     }
 
     /// The pace that workers are given; the drill always judges by `pace`.
@@ -102,6 +113,9 @@ package struct DrillPlan: Sendable {
             remarks.append("placement rounds 5 s apart and a residence of 40 s, instead of 60 s doubling to 240 s and 10 min")
         }
         if defaults.settings["exchange.quarantine"] != nil { remarks.append("quarantine of crash loops off: the crashes are ours") }
+        if kind == .failoverRedis, given["lease.profile"] == nil {
+            remarks.append("lease.profile calm, which holds leases for longer than a failover takes")
+        }
         if connectDelay != .seconds(1)...(.seconds(5)) {
             remarks.append(
                 "connect_delay \(Self.text(connectDelay.lowerBound))...\(Self.text(connectDelay.upperBound)) instead of 1s...5s")
@@ -161,6 +175,9 @@ package struct DrillPlan: Sendable {
                 (runs, redisPath) = (3, .network)
             case .restartRedis: runs = 5
             case .wipeRedis: runs = 6
+            case .failoverRedis:
+                (runs, redisPath) = (4, .sentinels)
+                settings["lease.profile"] = "calm"
             case .storm:
                 (runs, pace) = (5, .seconds(10))
             case .flap:

@@ -137,6 +137,7 @@ package struct DrillReport: Sendable {
                 "  \(sample.name): \(numbers.count) times, p50 \(DrillStage.text(numbers.p50 ?? 0)), p99 \(DrillStage.text(numbers.p99 ?? 0)), "
                     + "max \(DrillStage.text(numbers.max ?? 0))")
         }
+        for (name, number) in story.counts.sorted(by: { $0.key < $1.key }) { lines.append("  \(name): \(number)") }
         lines += [
             "",
             "packets     sent \(packets.sent), stored \(packets.stored), in marked gaps \(packets.gapped), in declared tails \(packets.tail), "

@@ -22,6 +22,8 @@ package struct DrillStory: Sendable {
     package var promises: [DrillPromise] = []
     /// Measured times in milliseconds, by what they are.
     package var samples: [(name: String, milliseconds: [Double])] = []
+    /// What was counted, by what it is.
+    package var counts: [String: Int] = [:]
     /// When the cluster was first whole, and when the drill was over, CLOCK_BOOTTIME in nanoseconds.
     package var beganBoot: Int64 = 0
     package var endedBoot: Int64 = 0
@@ -35,6 +37,8 @@ package struct DrillStory: Sendable {
             samples.append((name, [milliseconds]))
         }
     }
+
+    package mutating func count(_ number: Int, of name: String) { counts[name, default: 0] += number }
 
     package func samples(_ name: String) -> [Double] { samples.first { $0.name == name }?.milliseconds ?? [] }
 }
@@ -60,6 +64,7 @@ package struct DrillPromise: Sendable, Codable, Equatable {
         case onePace = "one-pace"
         case takeoverTime = "takeover-time"
         case redisRestart = "redis-restart"
+        case redisFailover = "redis-failover"
         case placement
 
         /// For people who never saw the contract.

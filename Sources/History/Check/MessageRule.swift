@@ -93,7 +93,7 @@ struct MessageRule {
             } else {
                 seeks = true
             }
-        case .rollback: try rollBack(entry)
+        case .rollback: try rollBack(entry, &findings)
         case .down(let isComplete): ending = isComplete ? .complete : .declared
         case .gap(let from, let to):
             budget += max(0, to - from + 1)
@@ -103,8 +103,14 @@ struct MessageRule {
     }
 
     /// The websocket goes on under a new epoch, and what was not acknowledged comes once more.
-    private mutating func rollBack(_ entry: FeedEntry) throws(HistoryError) {
-        if current == nil, let place = socketOfEpoch[entry.id.epoch] {
+    private mutating func rollBack(_ entry: FeedEntry, _ findings: inout Findings) throws(HistoryError) {
+        if let place = socketOfEpoch[entry.id.epoch], current?.socket.number != sockets[place].number {
+            // Redis lost this socket's opening as well: what went before is another's, and ended with it.
+            if current != nil {
+                if case .open = ending { ending = .declared }
+                try endSocket(&findings)
+            }
+            lastSequence = 0
             current = SocketCursor(sockets[place], spill)
             nextSocket = place + 1
         }

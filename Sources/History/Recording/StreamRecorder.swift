@@ -32,6 +32,7 @@ package actor StreamRecorder {
     private let endpoint: RedisEndpoint
     private let keys: Keys
     private let directory: RecordingDirectory
+    private let followsStreams: Bool
     private let eventLoop: any EventLoop
     private nonisolated let logger: Logger
     private var connection: RedisConnection?
@@ -41,13 +42,17 @@ package actor StreamRecorder {
     private var clockReadAt: Int64 = 0
     package private(set) var counts = Counts()
 
+    /// `followsStreams` false: only Redis' clock is followed, and the streams are read at the end, as they are then. For runs in which servers take
+    /// to their grave what readers saw of them; nothing may be trimmed meanwhile.
     package init(
-        endpoint: RedisEndpoint, keys: Keys, directory: RecordingDirectory, on group: (any EventLoopGroup)? = nil,
+        endpoint: RedisEndpoint, keys: Keys, directory: RecordingDirectory, followsStreams: Bool = true,
+        on group: (any EventLoopGroup)? = nil,
         logger: Logger = Logger(label: "colony.history")
     ) {
         self.endpoint = endpoint
         self.keys = keys
         self.directory = directory
+        self.followsStreams = followsStreams
         self.eventLoop = (group ?? MultiThreadedEventLoopGroup.singleton).any()
         self.logger = logger
     }
@@ -76,7 +81,7 @@ package actor StreamRecorder {
         while !Task.isCancelled {
             var isBehind = false
             do {
-                isBehind = try await round() >= 1_000
+                if followsStreams { isBehind = try await round() >= 1_000 } else { try await readClock(try await connected()) }
             } catch let error as RedisError {
                 connection?.close()
                 connection = nil

@@ -7,9 +7,9 @@ package import RedisClient
 package protocol RedisLinkUser: AnyObject {
     func linkUp()
     func linkLost()
-    /// Whether the server has replicas: what is acknowledged is then durable when one has confirmed it.
+    /// Whether the server has replicas: what is acknowledged is then durable when they have confirmed it.
     func replicasChanged(isReplicated: Bool)
-    /// A replica has everything that was acknowledged up to this time.
+    /// The replicas have everything that was acknowledged up to this time.
     func replicaConfirmed(upTo time: LocalTime)
     /// Retentions are to be shortened, because the server's memory is nearly full, or given back, because it has room again.
     func retentionChanged(_ step: MemoryGovernor.Step)
@@ -45,8 +45,7 @@ package final class RedisLink {
     private var governor = MemoryGovernor()
     private var watch: RepeatedTask?
     private let probe: ReplicaProbe
-    /// A replica was in touch at this time; local.
-    private var replicatedAt: LocalTime?
+    private var replicas = ReplicaCount()
     private var isReplicated = false
 
     package init(
@@ -188,16 +187,15 @@ package final class RedisLink {
     private func looked(_ fresh: ServerFacts) {
         facts = fresh
         let now = LocalTime.now()
-        if fresh.replicas > 0 { replicatedAt = now }
-        // A replica that went away may still be promoted: for as long as anything is kept for it, it counts.
-        let replicated = replicatedAt.map { now - $0 < .seconds(10) } ?? false
+        let needed = replicas.needed(inTouch: fresh.replicas, now: now)
+        let replicated = needed > 0
         if replicated != isReplicated {
             isReplicated = replicated
             logger.info("Replicas", metadata: ["redis": "\(endpoint)", "replicas": "\(fresh.replicas)"])
             for user in users.values { user.replicasChanged(isReplicated: replicated) }
         }
         if fresh.replicas > 0 {
-            probe.ask(serverRunID: serverRunID) { [self] confirmed in
+            probe.ask(serverRunID: serverRunID, replicas: needed) { [self] confirmed in
                 guard let confirmed else { return }
                 for user in users.values { user.replicaConfirmed(upTo: confirmed) }
             }

@@ -3,7 +3,7 @@ import Logging
 import NIOCore
 import RedisClient
 
-/// Asks once a second whether a replica has everything that was written so far: PING, then WAIT, on a connection of its own, because WAIT
+/// Asks once a second whether so many replicas have everything that was written so far: PING, then WAIT, on a connection of its own, because WAIT
 /// holds up whatever is written behind it.
 ///
 /// WAIT waits for the offset of the connection's last command, which is the server's at that moment, whoever wrote. Bound to its event loop.
@@ -33,28 +33,30 @@ final class ReplicaProbe {
         connection = nil
     }
 
-    /// One question; `completion` gets the local time up to which everything answered is on a replica, or nil. Without effect while the one
+    /// One question; `completion` gets the local time up to which everything answered is on as many `replicas`, or nil. Without effect while the one
     /// before is open: then `completion` is not called.
-    func ask(serverRunID: String, completion: @escaping (LocalTime?) -> Void) {
+    func ask(serverRunID: String, replicas: Int = 1, completion: @escaping (LocalTime?) -> Void) {
         guard !isBusy, !isClosed else { return }
         isBusy = true
         if let connection {
-            if connectedRunID == serverRunID { return wait(connection, completion) }
+            if connectedRunID == serverRunID { return wait(connection, replicas, completion) }
             connection.close()
             self.connection = nil
         }
-        let bound = NIOLoopBound((self, completion, serverRunID), eventLoop: eventLoop)
+        let bound = NIOLoopBound((self, completion, serverRunID, replicas), eventLoop: eventLoop)
         RedisConnection.connect(to: endpoint, name: name, on: eventLoop) { result in
-            let (probe, completion, serverRunID) = bound.value
+            let (probe, completion, serverRunID, replicas) = bound.value
             switch result {
-            case .success(let connection): probe.identify(connection, serverRunID, completion)
+            case .success(let connection): probe.identify(connection, serverRunID, replicas, completion)
             case .failure: probe.finish(nil, completion)
             }
         }
     }
 
     /// Another server than the one the packets went to proves nothing about them.
-    private func identify(_ connection: RedisConnection, _ serverRunID: String, _ completion: @escaping (LocalTime?) -> Void) {
+    private func identify(
+        _ connection: RedisConnection, _ serverRunID: String, _ replicas: Int, _ completion: @escaping (LocalTime?) -> Void
+    ) {
         send(["INFO", "server"], connection) { [self] reply in
             guard let text = reply?.string, RedisServerInfo(text).runID == serverRunID, !isClosed else {
                 connection.close()
@@ -64,15 +66,15 @@ final class ReplicaProbe {
             connectedRunID = serverRunID
             let bound = NIOLoopBound(self, eventLoop: eventLoop)
             connection.closeFuture.whenComplete { _ in bound.value.lost(connection) }
-            wait(connection, completion)
+            wait(connection, replicas, completion)
         }
     }
 
-    private func wait(_ connection: RedisConnection, _ completion: @escaping (LocalTime?) -> Void) {
+    private func wait(_ connection: RedisConnection, _ replicas: Int, _ completion: @escaping (LocalTime?) -> Void) {
         let askedAt = LocalTime.now()
         send(["PING"], connection) { _ in }
-        send(["WAIT", "1", .string("\(Self.patience.wholeMilliseconds)")], connection) { [self] reply in
-            finish((reply?.integer ?? 0) > 0 ? askedAt : nil, completion)
+        send(["WAIT", RedisArgument(replicas), .string("\(Self.patience.wholeMilliseconds)")], connection) { [self] reply in
+            finish((reply?.integer ?? 0) >= Int64(replicas) ? askedAt : nil, completion)
         }
     }
 

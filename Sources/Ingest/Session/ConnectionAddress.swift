@@ -10,7 +10,12 @@ struct ConnectionAddress: Sendable {
     }
 
     var url: String
+    /// What the address itself subscribes.
+    var asking: [Topic] = []
     var pingInterval: Duration?
+
+    /// The URL for logs: one that names topics can have thousands of characters.
+    var summary: String { url.utf8.count <= 200 ? url : "\(url.prefix(200)).." }
 
     /// The dialect's address, asked of the exchange's REST service where it hands addresses out; through the same proxy as the websocket.
     ///
@@ -21,8 +26,8 @@ struct ConnectionAddress: Sendable {
         completion: @escaping (Result<ConnectionAddress, Failure>) -> Void
     ) -> WebSocketConnectAttempt? {
         switch settings.dialect.connection(topics: topics, random: random) {
-        case .url(let url):
-            completion(.success(ConnectionAddress(url: url, pingInterval: nil)))
+        case .url(let url, let asking):
+            completion(.success(ConnectionAddress(url: url, asking: asking)))
             return nil
         case .bootstrap(let call):
             let request = HTTPCall.Request(method: call.method, url: call.url, body: call.body)

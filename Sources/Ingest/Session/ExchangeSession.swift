@@ -32,6 +32,9 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
     /// Counts attempts; what belongs to an older one is ignored.
     private(set) var number = 0
     private var urlTopics: [Topic] = []
+    /// What the address of the open connection has subscribed.
+    private var asked: [Topic] = []
+    private var addressTrust = AddressTrust()
     private var subscribedNumber = 0
     /// The REST service is being asked whether it is up; subscriptions wait for it.
     var readyProbe: WebSocketConnectAttempt?
@@ -49,6 +52,9 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
     }
 
     init(_ settings: SessionSettings, on eventLoop: any EventLoop, owner: Owner, logger: Logger, random: any RandomNumberGenerator) {
+        var settings = settings
+        // The address is used before the REST service can be asked whether it is up.
+        if settings.readyURL != nil { settings.dialect.profile.limits.topicsInAddress = 0 }
         self.settings = settings
         self.eventLoop = eventLoop
         self.owner = owner
@@ -68,10 +74,10 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
     /// Opens the websocket of the attempt just started, over a connection that stands ready where there is one.
     func connect() {
         urlTopics = subscriptions.connectionTopics
-        if let warm = takeWarm() { return open(warm.address, over: warm.attempt) }
+        if let warm = takeWarm(urlTopics) { return open(warm.address, over: warm.attempt) }
         let number = number
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
-        let call = ConnectionAddress.find(settings, topics: urlTopics, random: random.next(), on: eventLoop) { result in
+        let call = ConnectionAddress.find(dialSettings, topics: urlTopics, random: random.next(), on: eventLoop) { result in
             let session = loopBound.value
             guard number == session.number else { return }
             switch result {
@@ -80,6 +86,13 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
             }
         }
         if let call { attempt = call }
+    }
+
+    /// As far as the address of a dial now is concerned.
+    var dialSettings: SessionSettings {
+        var settings = settings
+        if !addressTrust.allowsTopics(now: .now()) { settings.dialect.profile.limits.topicsInAddress = 0 }
+        return settings
     }
 
     func cancelAttempt() {
@@ -94,7 +107,7 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
         webSocket.url = address.url
         webSocket.answersPings = settings.keepsAlive
         if webSocket.roots == .insecure {
-            logger.warning("Certificates of the exchange are not verified (tls.insecure)", metadata: ["url": "\(address.url)"])
+            logger.warning("Certificates of the exchange are not verified (tls.insecure)", metadata: ["url": "\(address.summary)"])
         }
         let path = owner.makePath(owner: self)
         let number = number
@@ -108,7 +121,9 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
             case .success(let socket): opened(socket, path, address)
             // The exchange may have given up a connection that said nothing for so long: once more, from the start.
             case .failure(let error) where prepared != nil && error.code == .closed: open(address)
-            case .failure(let error): fail(error.description, retryAfter: error.retryAfter)
+            case .failure(let error):
+                if let status = error.status { addressTrust.refused(status: status, named: !address.asking.isEmpty) }
+                fail(error.description, retryAfter: error.retryAfter)
             }
         }
         if let prepared {
@@ -124,7 +139,13 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
         self.path = path
         socket.isReading = isReading
         keepAlive = settings.keepAlive(pingInterval: address.pingInterval, openedAt: .now(), random: random.next())
-        logger.info("Websocket open", metadata: ["peer": "\(socket.upgrade.peer)", "url": "\(address.url)"])
+        asked = address.asking
+        if addressTrust.opened(named: !asked.isEmpty, now: .now()) {
+            logger.notice("Topics in the address were refused; they go by message for a day", metadata: ["url": "\(address.summary)"])
+        }
+        logger.info(
+            "Websocket open",
+            metadata: ["peer": "\(socket.upgrade.peer)", "url": "\(address.summary)", "asked": "\(asked.count)"])
         owner.sessionOpened(socket)
     }
 
@@ -143,7 +164,7 @@ final class ExchangeSession<Owner: ExchangeSessionOwner> {
     private func subscribe() {
         guard socket != nil, subscribedNumber != number else { return }
         subscribedNumber = number
-        whenReady { [self] in perform(subscriptions.connected(generation: number, urlTopics: urlTopics, now: .now())) }
+        whenReady { [self] in perform(subscriptions.connected(generation: number, urlTopics: urlTopics, asked: asked, now: .now())) }
     }
 
     // MARK: The turn of the clock

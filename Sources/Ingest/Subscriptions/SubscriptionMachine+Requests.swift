@@ -59,14 +59,28 @@ extension SubscriptionMachine {
         }
     }
 
+    /// The address has asked for these as the connection opened.
+    mutating func registerAddress(_ asked: [Topic], now: LocalTime) {
+        var wanted: [Topic] = []
+        for topic in asked {
+            // Given up, or above the maximum, since the dial: the exchange sends it all the same.
+            if entries[topic]?.phase == .waiting { wanted.append(topic) } else { open?.leaving.insert(topic) }
+        }
+        if !wanted.isEmpty { register(wanted, id: nil, isUnsubscription: false, now: now) }
+    }
+
     /// A request has been sent.
     mutating func register(_ sent: Outgoing, now: LocalTime) {
+        register(sent.request.topics, id: sent.request.id, isUnsubscription: sent.kind == .unsubscribe, now: now)
+    }
+
+    private mutating func register(_ topics: [Topic], id: String?, isUnsubscription: Bool, now: LocalTime) {
         guard let number = open.map({ $0.requestsSent &+ 1 }) else { return }
         open?.requestsSent = number
         open?.unanswered.removeAll { $0.until <= now }
         var until = now + settings.confirmWithin
-        if sent.kind != .unsubscribe {
-            for topic in sent.request.topics {
+        if !isUnsubscription {
+            for topic in topics {
                 guard let entry = entries[topic], entry.phase == .waiting else { continue }
                 let deadline = now + settings.confirmation(attempt: Int(entry.attempts) + 1)
                 entries[topic]?.attempts &+= 1
@@ -75,10 +89,7 @@ extension SubscriptionMachine {
                 until = max(until, deadline)
             }
         }
-        open?.unanswered.append(
-            Unanswered(
-                number: number, id: sent.request.id, isUnsubscription: sent.kind == .unsubscribe, topics: sent.request.topics, until: until)
-        )
+        open?.unanswered.append(Unanswered(number: number, id: id, isUnsubscription: isUnsubscription, topics: topics, until: until))
     }
 
     /// What was not confirmed in time is sent again, a bounded number of times.

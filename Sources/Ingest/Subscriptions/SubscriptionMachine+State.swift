@@ -8,7 +8,7 @@ extension SubscriptionMachine {
         /// As asked for, in every spelling; empty where that is the canonical one only.
         var spellings: [Topic] = []
         var phase: Phase
-        /// Requests sent for it on this connection.
+        /// Requests for it on this connection, the address among them.
         var attempts: UInt16 = 0
         /// How often it was found silent since its last data on this connection, and when last.
         var silences: UInt16 = 0
@@ -39,7 +39,7 @@ extension SubscriptionMachine {
     enum Phase: Sendable, Hashable {
         /// Not sent on this connection, or to be sent again. Next: sent, receiving.
         case waiting
-        /// Sent; nil: sent as often as allowed, or carried by the URL, and still without a sign. Next: any but surplus.
+        /// Asked for, by a message or the address; nil: as often as allowed, or carried by the URL, and still without a sign. Next: any but surplus.
         case sent(deadline: LocalTime?)
         /// Accepted by the exchange at that time. Next: receiving, stale.
         case acknowledged(since: LocalTime)

@@ -131,10 +131,14 @@ public struct SubscriptionMachine: Sendable {
     // MARK: The connection
 
     /// A connection is open and ready for subscriptions (behind the exchange's greeting where there is one). `urlTopics` are those that
-    /// were given to `Dialect.connection(topics:random:)`.
-    public mutating func connected(generation: Int, urlTopics: [Topic], now: LocalTime) -> [Action] {
+    /// were given to `Dialect.connection(topics:random:)`, `asked` those of them that the address has subscribed.
+    ///
+    /// An address counts as the first request for its topics: they wait for an answer or data as after a message, and are asked for by message
+    /// when neither has come in time. What is no longer desired is unsubscribed.
+    public mutating func connected(generation: Int, urlTopics: [Topic], asked: [Topic] = [], now: LocalTime) -> [Action] {
         disconnect()
         open = Connection(generation: generation, urlTopics: urlTopics)
+        registerAddress(asked, now: now)
         return finish(now: now)
     }
 

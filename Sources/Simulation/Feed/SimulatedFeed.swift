@@ -95,11 +95,6 @@ final class SimulatedFeed {
         handle(.stop(reason: reason, preferred: preferred))
     }
 
-    func stopIfHeld(reason: String, preferred: String) {
-        guard machine.token != nil, machine.phase != .fenced else { return }
-        stop(reason: reason, preferred: preferred)
-    }
-
     func backdateObservation(to time: LocalTime) { machine.backdateObservation(to: time) }
 
     private func scheduleWake() {

@@ -10,10 +10,10 @@ package enum Coverage: Int, CaseIterable, Sendable {
     // More that should not be missing.
     case publishEnded, overflowAnnounced, resumedSame, selfFenced, regainedAfterSelfFence, deadmanFired, outageProved, acquiredFree,
         acquiredSeen, acquiredDead, cooling, reserved, attemptFailed, releasedBySupervisor, movedByPlacement, drained, beginRepeated,
-        resumeRepeated, claimHeldBack, tailLost, dataEmptied, epochReusedAfterTotalLoss, epochReusedByChance, overlapExcused
+        resumeRepeated, claimHeldBack, tailLost, dataEmptied, epochReusedAfterTotalLoss, epochReusedByChance, overlapExcused, handedOver
 
-    /// The items of the contract's list, and the crashes.
-    package static let demanded = allCases.filter { $0.rawValue <= Coverage.crashInBegin.rawValue }
+    /// The items of the contract's list, the crashes, and a planned handover.
+    package static let demanded = allCases.filter { $0.rawValue <= Coverage.crashInBegin.rawValue || $0 == .handedOver }
 
     /// The name in words.
     package var title: String {

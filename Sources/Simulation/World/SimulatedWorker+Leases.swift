@@ -72,6 +72,8 @@ extension SimulatedWorker {
         perform(keeper.hold(simulation.feeds[feed].keys, token: token, sentAt: sentAt, now: local))
         perform(placement.took(simulation.feeds[feed].name, now: local))
         isHeld[feed] = true
+        if isInvited(feed) { simulation.reach(.handedOver) }
+        invitations[feed] = nil
         if spring(.dieInHeld) {
             run(after: random.milliseconds(1, 150)) { [unowned self] in kill(restartAfter: random.milliseconds(100, 9000), .process) }
         }
@@ -81,6 +83,7 @@ extension SimulatedWorker {
         perform(keeper.drop(simulation.feeds[feed].name, now: local))
         perform(placement.gaveUp(simulation.feeds[feed].name, now: local))
         isHeld[feed] = false
+        handedOver(feed)
     }
 
     // MARK: Watching
@@ -90,7 +93,7 @@ extension SimulatedWorker {
             observeTurn += 1
             var due: [Int] = []
             for index in places.indices where !isHeld[index] {
-                if let place = places[index], place.look.isDue(turn: observeTurn) { due.append(index) }
+                if isInvited(index) || places[index]?.look.isDue(turn: observeTurn) ?? false { due.append(index) }
             }
             observe(due)
             observeTick()
@@ -156,15 +159,16 @@ extension SimulatedWorker {
         guard let control, let server, connection == controlNumber || simulation.mutation == .observationSurvives
         else { return shell.handle(.acquireFailed) }
         let isTakeover = simulation.scenario.placement.isTakeover(acquisition.vacancy, redisNow: redisTime)
-        let claim: PlacementMachine.Claim = isTakeover ? .takeover : .fresh
+        let isInvited = isInvited(feed)
+        let claim: PlacementMachine.Claim = isInvited ? .handover : isTakeover ? .takeover : .fresh
         guard placement.reserve(facts.name, for: claim) else {
             shell.handle(.claimNotMade)
             if isTakeover { perform(placement.hurry(now: local)) }
             return
         }
-        // S12.
+        // S12; whom a handover goes to its owner or an operator has chosen, before this worker knows who is leaving.
         let cap = placement.cap(for: claim)
-        if placement.load > cap { simulation.fail("S12", "\(name) claims \(facts.name): load \(placement.load), cap \(cap)") }
+        if placement.load > cap, !isInvited { simulation.fail("S12", "\(name) claims \(facts.name): load \(placement.load), cap \(cap)") }
         let mode: AcquireCall.Mode =
             switch acquisition.mode {
             case .free: .free

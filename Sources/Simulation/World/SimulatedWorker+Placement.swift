@@ -68,8 +68,7 @@ extension SimulatedWorker {
                 simulation.exchange.moves[index] += 1
                 simulation.exchange.lastMove = simulation.now
                 if !simulation.isFaulty { simulation.exchange.hasMoved = true }
-                let feed = feeds[index]
-                hop { feed.stop(reason: "rebalance", preferred: target) }
+                handOver(index, to: target, reason: "rebalance", isForced: false)
             case .wake(let at):
                 placementWake += 1
                 let number = placementWake
@@ -94,7 +93,7 @@ extension SimulatedWorker {
         perform(actions)
     }
 
-    private func isPaceFree(_ name: FeedName) -> Bool {
+    func isPaceFree(_ name: FeedName) -> Bool {
         guard let index = simulation.feedIndex[name], !admitted.isEmpty, let last = admitted[simulation.feeds[index].groupIndex] else {
             return true
         }

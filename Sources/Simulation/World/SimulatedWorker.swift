@@ -46,6 +46,10 @@ final class SimulatedWorker {
     private var keeperAt: LocalTime?
     private var keeperTimer = Int64.max
     var placementWake = 0
+    var handovers = HandoverMachine(patience: .seconds(3))
+    var handoverWake = 0
+    /// Until when each feed is offered to this worker by its owner.
+    var invitations: [LocalTime?]
     var observeTurn = 0
     // What the control side knows.
     var places: [PlacementMachine.Place?]
@@ -71,6 +75,7 @@ final class SimulatedWorker {
         floors = Array(repeating: 0, count: count)
         places = Array(repeating: nil, count: count)
         isHeld = Array(repeating: false, count: count)
+        invitations = Array(repeating: nil, count: count)
         clockBase = Int64(1 + random.below(1_000_000)) * Span.second
         let rho = Int(simulation.policy.timing.rateErrorMillionths)
         clockMillionths = random.chance(50) ? Int64(random.below(2 * rho + 1) - rho) : random.chance(50) ? Int64(rho) : -Int64(rho)
@@ -141,12 +146,15 @@ final class SimulatedWorker {
         incarnation = Incarnation(name: name, random: UInt64(index) << 32 | UInt64(life))
         keeper = RenewalKeeper(timing: simulation.policy.timing, isDirect: simulation.scenario.isDirect)
         placement = PlacementMachine(name: name, settings: simulation.scenario.placement)
+        handovers = HandoverMachine(patience: .seconds(3))
+        handoverWake += 1
         keeperAt = nil
         keeperTimer = .max
         server = nil
         for index in isHeld.indices {
             isHeld[index] = false
             places[index] = nil
+            invitations[index] = nil
         }
         members = []
         silent = []
@@ -266,6 +274,7 @@ final class SimulatedWorker {
     func stop() {
         guard isAlive else { return }
         isDraining = true
+        cancelHandovers()
         perform(placement.drain(now: local))
         for feed in feeds { feed.stop(reason: "drain", preferred: nil) }
     }

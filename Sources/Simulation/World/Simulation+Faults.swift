@@ -50,7 +50,10 @@ extension Simulation {
             worker.exchangeReachableFrom = now + duration
         case .move(let feed, let target):
             for worker in workers where worker.isAlive && worker.index != target {
-                worker.feeds[feed].stopIfHeld(reason: "move", preferred: workers[target].name)
+                worker.run(after: 0) { [unowned self] in
+                    // An operator who forces it, and now and then one who does not.
+                    worker.handOver(feed, to: workers[target].name, reason: "move", isForced: !worker.random.chance(30))
+                }
             }
         case .arm(let trap, let worker): workers[worker].traps.append(trap)
         }

@@ -2,10 +2,11 @@ internal import ColonyExchanges
 
 /// Binance's market streams (family `binance`): spot, USD-M and COIN-M futures, and Gemini's service of the same protocol.
 ///
-/// Combined streams at `.../stream`, raw ones at `.../ws` and `.../ws/<stream>`. PING control frames every 20 s with a PONG owed within 60 s
-/// (futures: 180 s and 600 s); 5 messages a second (futures: 10), control frames included; unknown streams are acknowledged and stay silent
-/// (Gemini refuses them); 1,024 streams; 300 connects in five minutes; cut after 24 h. USD-M serves books and best prices at `/public` and
-/// the rest at `/market`; a stream of the other category stays silent.
+/// Combined streams at `.../stream`, subscribed by messages or named in the query (`?streams=a/b`, which nothing confirms); raw ones at `.../ws`
+/// and `.../ws/<stream>`. PING control frames every 20 s with a PONG owed within 60 s (futures: 180 s and 600 s); 5 messages a second
+/// (futures: 10), control frames included; unknown streams are acknowledged and stay silent (Gemini refuses them); 1,024 streams; 300 connects
+/// in five minutes; cut after 24 h. USD-M serves books and best prices at `/public` and the rest at `/market`; a stream of the other category
+/// stays silent.
 package struct BinanceServer: ServerDialect {
     package enum Variant: Sendable { case spot, usdm, coinm, gemini }
 

@@ -3,7 +3,7 @@ internal import ColonyExchanges
 /// BitMEX (family `op-args`).
 ///
 /// Greets with what is left of the connect budget (40 an hour); bare `ping`, bare `pong`; one acknowledgement per topic; topics may be named
-/// in the query (`?subscribe=trade:XBTUSD`).
+/// in the query (`?subscribe=trade:XBTUSD`), as many as in a message.
 package struct BitMEXServer: ServerDialect {
     package let exchange = "bitmex"
     package let path = "/realtime"
@@ -22,10 +22,24 @@ package struct BitMEXServer: ServerDialect {
             #"{"info":"Welcome to the BitMEX Realtime API.","version":"2.0.0","#
                 + #""timestamp":"\#(Timestamp.rfc3339(milliseconds: socket.wallMilliseconds, places: 3))","#
                 + #""docs":"https://www.bitmex.com/app/wsAPI","limit":{"remaining":39}}"#)
-        for name in (socket.queryValue("subscribe") ?? "").split(separator: ",").map(String.init) {
+        let names = (socket.queryValue("subscribe") ?? "").split(separator: ",").map(String.init)
+        guard names.count <= Self.maxTopics else {
+            let request = #"{"op":"subscribe","args":\#(JSONValue.array(names.map { .string($0) }).text)}"#
+            answer.replies.append(Self.tooMany(request))
+            return answer
+        }
+        for name in names {
             add(name, "subscribe", #"{"op":"subscribe","args":[\#(JSONValue.quoted(name))]}"#, socket, &answer)
         }
         return answer
+    }
+
+    /// In one request, whichever way it comes.
+    private static let maxTopics = 20
+
+    private static func tooMany(_ request: String) -> ServerMessage {
+        ServerMessage(
+            #"{"status":400,"error":"Too many args sent. Max length is \#(maxTopics)","meta":{},"request":\#(request)}"#)
     }
 
     package func answer(_ message: ClientMessage, _ socket: SocketView) -> Answer {
@@ -33,7 +47,7 @@ package struct BitMEXServer: ServerDialect {
         guard let request = message.json, let operation = request["op"]?.string, operation == "subscribe" || operation == "unsubscribe",
             let names = request["args"]?.oneOrMoreStrings
         else { return .reply(#"{"status":400,"error":"Unrecognized request.","meta":{},"request":{}}"#) }
-        guard names.count <= 20 else { return .reply(#"{"status":400,"error":"Too many topics.","meta":{},"request":\#(request.text)}"#) }
+        guard names.count <= Self.maxTopics else { return Answer(replies: [Self.tooMany(request.text)]) }
         var answer = Answer()
         for name in names { add(name, operation, request.text, socket, &answer) }
         return answer
@@ -49,7 +63,8 @@ package struct BitMEXServer: ServerDialect {
             "orderBook10": "book_snapshot", "tradeBin1m": "candle.1m", "tradeBin5m": "candle.5m", "tradeBin1h": "candle.1h",
             "tradeBin1d": "candle.1d",
         ]
-        guard let channel = channels[parts[0]] else { return refuse("Unknown table: \(parts[0])") }
+        let table = parts.first ?? ""
+        guard let channel = channels[table] else { return refuse("Unknown table: \(table)") }
         guard parts.count == 2, socket.listings.contains(parts[1]) else { return refuse("Unknown or expired symbol.") }
         if operation == "subscribe" && socket.subscriptions[name] != nil {
             return refuse("You are already subscribed to this topic: \(name)")

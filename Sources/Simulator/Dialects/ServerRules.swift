@@ -60,6 +60,9 @@ package struct ServerRules: Sendable, Equatable {
     /// Connects of all clients together (they share an address); excess is answered with 429 and Retry-After.
     package var connects: Rate?
     package var maxTopics: Int?
+    /// The longest request target in bytes, path and query; longer ones are answered with 414. HTTP servers take 8 KiB for the whole line as a
+    /// rule, and clients have measured 8,004 characters at Binance.
+    package var maxTargetBytes = 8_000
     /// A connection of this age is cut.
     package var maxAge: Duration?
     /// A connection that has not subscribed so long after opening is cut.

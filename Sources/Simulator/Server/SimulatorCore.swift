@@ -150,6 +150,10 @@ final class SimulatorCore: Sendable {
         guard exchange.dialect.serves(path: target.path) else {
             return .refuse(status: 404, retryAfter: nil, reason: "\(exchange.id) has no websocket at \(target.path)")
         }
+        guard target.text.utf8.count <= exchange.rules.maxTargetBytes else {
+            return .refuse(
+                status: 414, retryAfter: nil, reason: "a request target of more than \(exchange.rules.maxTargetBytes) bytes")
+        }
         return state.withLock { state in
             let standing = state.standing[exchange.id] ?? StandingFaults()
             if let refusal = standing.refusal {

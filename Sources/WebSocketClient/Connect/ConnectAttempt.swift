@@ -20,6 +20,10 @@ public final class WebSocketConnectAttempt {
     private var socket: SocketHandler?
     private var handler: ConnectHandler?
     private var name = ""
+    /// Where the attempt goes; nil before `start`, and where the configuration cannot be used.
+    private var url: WebSocketURL?
+    /// Instead of the plan's request: the upgrade is asked for at another path.
+    private(set) var request: UpgradeRequest?
     /// The trust configuration, ready; nil where nothing is TLS.
     private(set) var tls: NIOSSLContext?
     /// A REST call instead of an upgrade.
@@ -55,6 +59,20 @@ public final class WebSocketConnectAttempt {
 
     /// The attempt has ended: in a websocket, in an error, or by `cancel`.
     public var isOver: Bool { completion == nil }
+
+    /// Lets a prepared attempt ask for the upgrade at another path and query of the same server.
+    /// - Returns: false: `url` is of another server or no websocket's, or the attempt is over or not held any more. Nothing has changed then.
+    public func retarget(to text: String) -> Bool {
+        eventLoop.preconditionInEventLoop()
+        // What is no URL is no other path either; the caller, who dials it afresh, hears what is wrong with it.
+        guard isHeld, !isOver, let url, let fresh = try? WebSocketURL(text), fresh.isSameServer(as: url) else { return false }
+        let offer = configuration.offersDeflate ? configuration.deflateOffer : nil
+        var random = SystemRandomNumberGenerator()
+        // The headers were good for the plan's request.
+        guard let request = try? UpgradeRequest(fresh, headers: configuration.headers, offer: offer, random: &random) else { return false }
+        self.request = request
+        return true
+    }
 
     /// Goes on with a prepared attempt, ready or still on its way: asks for the upgrade, under a new `connectTimeout`. The completion comes as that of
     /// `WebSocketConnection.connect`. Must not be called on an attempt that is over.
@@ -97,6 +115,7 @@ public final class WebSocketConnectAttempt {
             // A REST call is no websocket to whoever reads its errors.
             if call != nil { plan.name = "http" + plan.name.dropFirst(2) }
             name = plan.name
+            url = plan.url
             arm()
             prepareTLS(plan, timeout: TimeAmount(configuration.connectTimeout))
         } catch {

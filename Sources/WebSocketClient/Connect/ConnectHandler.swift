@@ -111,8 +111,10 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
         }
         attempt.entered(.upgrade)
         phase = .upgrade(HTTPHeadReader())
-        send(context, attempt.call?.bytes(to: plan) ?? plan.request.bytes)
+        send(context, attempt.call?.bytes(to: plan) ?? request.bytes)
     }
+
+    private var request: UpgradeRequest { attempt.request ?? plan.request }
 
     // MARK: Events
 
@@ -216,7 +218,7 @@ final class ConnectHandler: ChannelInboundHandler, RemovableChannelHandler {
             return try takeAnswerBody(response.head, &body, rest)
         }
         let now = attempt.wallClock
-        switch try response.judge(key: plan.request.key, offer: plan.offer, protocols: plan.protocols, now: now, peer: plan.name) {
+        switch try response.judge(key: request.key, offer: plan.offer, protocols: plan.protocols, now: now, peer: plan.name) {
         case .accepted(let agreement):
             phase = .over
             attempt.upgraded(context, self, response.head, agreement, rest: rest)

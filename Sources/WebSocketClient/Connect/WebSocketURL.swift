@@ -7,6 +7,11 @@ struct WebSocketURL: Equatable, Sendable {
     /// Path and query, at least `/`.
     var requestTarget: String
 
+    /// Whether one connection could serve both.
+    func isSameServer(as other: WebSocketURL) -> Bool {
+        isSecure == other.isSecure && port == other.port && HTTPText.equalIgnoringCase(host, other.host)
+    }
+
     private var isDefaultPort: Bool { port == (isSecure ? 443 : 80) }
 
     /// Host as it stands in a header or a CONNECT line: IPv6 literals in brackets.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Cluster
+import RedisClient
 
 struct DoctorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -20,7 +21,8 @@ struct DoctorCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try common.load().configuration
         if acl {
-            for line in AccessRules.lines(namespace: configuration.namespace) { Console.print(line) }
+            let hasSentinels = configuration.redis.endpoint.sentinel != nil
+            for line in AccessRules.lines(namespace: configuration.namespace, hasSentinels: hasSentinels) { Console.print(line) }
             return
         }
         Console.print("ok       configuration  read; `colony config` prints it with where each value came from")

@@ -19,6 +19,11 @@ import Testing
             #expect(moved.exit == .code(0), "\(moved.errors)")
             #expect(moved.output.contains("binance moved from \(from) to \(to)"))
             #expect(try await cluster.holder(of: "binance") == to)
+            // The successor knew before its dial what is wanted: its address has asked, and no message had to.
+            let records = cluster.simulator.truth.recent.filter { $0.exchange == "binance" }
+            let last = try #require(records.last { $0.kind == .open })
+            #expect(last.text("request") == "/binance/stream?streams=btcusdt@trade")
+            #expect(!records.contains { $0.socket == last.socket && $0.kind == .answer })
 
             let again = try await cluster.run(["move", "binance", "--to", from])
             #expect(again.exit == .code(1))

@@ -141,6 +141,17 @@ import Testing
         #expect(verdict.packets.stored == 30 && verdict.packets.duplicated == 0)
     }
 
+    @Test func `a takeover that Redis lost is gone on with on its own socket, and what the rollback declares is no loss`() throws {
+        var run = SyntheticRun()
+        run.loseTakeover(andFirst: 4)
+        let verdict = try run.check()
+        #expect(verdict.isKept, "\(verdict.table)")
+        // An answer and three packets of the last socket are declared.
+        #expect(verdict.packets.stored == 27 && verdict.packets.gapped == 3 && verdict.packets.duplicated == 0)
+        run.forget(206)
+        #expect(try run.check().broken == ["S9"])
+    }
+
     @Test func `a verdict as JSON has the keys that scripts rely on`() throws {
         let json = try SyntheticRun().check().json()
         let object = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any])

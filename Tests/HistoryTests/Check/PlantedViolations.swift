@@ -205,6 +205,60 @@ extension SyntheticRun {
         for at in events.indices where Self.split("\(events[at].text("at"))-0").time > 95_000 { events[at].set("epoch", .text("6")) }
     }
 
+    /// Redis loses the takeover of worker `b` and its first `count` entries, which were acknowledged; it goes on under epoch 106, on the socket
+    /// of epoch 5.
+    mutating func loseTakeover(andFirst count: Int) {
+        let kept = entries.filter {
+            Self.split($0.text("id")).epoch < 4 && !($0.text("marker") == "down" && Self.split($0.text("id")).epoch == 3)
+        }
+        let rest = entries.filter { Self.split($0.text("id")).epoch == 5 && $0.kind == "packet" }.dropFirst(count)
+        guard var down = entries.last else { return }
+        entries = kept
+        let after: (String) -> String = { stream in kept.last { $0.text("stream") == stream }?.text("id") ?? "0-0" }
+        entries.append(
+            Line(
+                "marker",
+                [
+                    ("id", .text(Self.id(95_000, 106, 0))), ("stream", .text(Self.control)), ("marker", .text("rollback")),
+                    ("reason", .text("lost")), ("previous_epoch", .text("5")), ("previous_next", .text("\(count + 1)")),
+                    ("after", .text(after(Self.control))),
+                ]))
+        var last: [String: Int] = [:]
+        for (index, line) in rest.enumerated() {
+            var line = line
+            let stream = line.text("stream")
+            line.set("id", .text(Self.id(95_000 + Int64(index), 106, index + 1)))
+            line.set("prev", .text("\(last[stream] ?? 0)"))
+            if last[stream] == nil { line.set("after", .text(after(stream))) }
+            last[stream] = index + 1
+            entries.append(line)
+        }
+        down.set("id", .text(Self.id(100_004, 106, rest.count + 1)))
+        down.set("prev", .text("0"))
+        entries.append(down)
+        events.removeAll { event in
+            ["4", "5"].contains(event.text("epoch")) && Self.split("\(event.text("at"))-0").time < 95_000
+                || event.text("event") == "crashed"
+                || event.text("event") == "released" && event.text("epoch") == "3"
+        }
+        events.insert(
+            Line(
+                "event",
+                [
+                    ("id", .text("\(Self.redis(95_000))-0")), ("event", .text("resumed")), ("feed", .text("binance")),
+                    ("worker", .text(Self.workerB)), ("epoch", .text("106")), ("reason", .text("lost")), ("admitted", .text("")),
+                    ("at", .text("\(Self.redis(95_000))")),
+                ]), at: events.firstIndex { Self.split("\($0.text("at"))-0").time > 95_000 } ?? events.endIndex)
+        for at in events.indices where Self.split("\(events[at].text("at"))-0").time > 95_000 { events[at].set("epoch", .text("106")) }
+        let place = workers[Self.workerB]?.lastIndex { $0.kind == "begun" } ?? 0
+        workers[Self.workerB]?.insert(
+            Line(
+                "resumed",
+                [
+                    ("boot", .number(Self.boot(95_001))), ("feed", .text("binance")), ("socket", .number(3)), ("epoch", .number(106)),
+                ]), at: place + 1)
+    }
+
     /// What the worker counted on a socket.
     mutating func setMessages(_ socket: Int, _ count: Int64) {
         for (worker, lines) in workers {

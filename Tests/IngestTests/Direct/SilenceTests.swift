@@ -110,7 +110,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(2)))
     func `acknowledgements without data are told apart from no acknowledgement at all`() async throws {
-        for (exchange, expected) in [("binance", "though 1 subscriptions were acknowledged"), ("coincheck", "no acknowledgement")] {
+        for (exchange, expected) in [("okx", "though 1 subscriptions were acknowledged"), ("coincheck", "no acknowledgement")] {
             try await withClient(of: exchange, firstDataWithin: .milliseconds(800), fault: .withoutData) { _, client in
                 let reason = await client.reason() ?? ""
                 #expect(reason.hasPrefix("no data within ") && reason.contains(expected), "\(exchange): \(reason)")

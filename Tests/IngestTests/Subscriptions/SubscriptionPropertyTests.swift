@@ -36,6 +36,13 @@ private struct ModelExchange {
         return refusals + (good.isEmpty ? [] : answer(.accepted, id, good, isUnsubscription: false))
     }
 
+    /// A connection begins, with what its address asks for. `confirms`: the exchange answers for each topic of it.
+    mutating func open(asking topics: [Topic], confirms: Bool, isBad: (Topic) -> Bool) -> [Acknowledgement] {
+        subscribed = Set(topics.filter { !isBad($0) })
+        guard confirms else { return [] }
+        return topics.map { Acknowledgement(isBad($0) ? .rejected("unknown") : .accepted, topics: [$0]) }
+    }
+
     private func answer(_ outcome: Acknowledgement.Outcome, _ id: String, _ topics: [Topic], isUnsubscription: Bool) -> [Acknowledgement] {
         switch answers {
         case .byID: [Acknowledgement(outcome, requestID: id, isUnsubscription: isUnsubscription)]
@@ -55,7 +62,7 @@ private struct ModelExchange {
     /// In the end the exchange sends exactly what is desired and valid, every valid topic is confirmed (or receiving, where there are no
     /// answers),
     /// every invalid one rejected; and at no time were more messages sent in a window than allowed.
-    @Test(arguments: 0..<60 as Range<UInt64>)
+    @Test(arguments: 0..<120 as Range<UInt64>)
     func `after any history the exchange sends exactly what is desired`(seed: UInt64) {
         var random = SeededGenerator(seed: seed)
         let replaces = seed % 5 == 4
@@ -104,21 +111,29 @@ private struct ModelExchange {
                 perform(machine.acknowledged(answer, generation: generation, now: at(now)), loses: loses)
             }
         }
+        // Half of the exchanges take topics in the address; wishes may change between the dial and the opening.
+        let asksInAddress = seed % 2 == 1 && !replaces
         func connect(loses: Bool) {
             generation += 1
             isOpen = true
-            exchange.subscribed = []
             wake = nil
-            perform(machine.connected(generation: generation, urlTopics: [], now: at(now)), loses: loses)
+            var asked: [Topic] = []
+            if asksInAddress { asked = Array(machine.connectionTopics.prefix(Int.random(in: 0...8, using: &random))) }
+            let answered = exchange.open(asking: asked, confirms: exchange.answers == .named, isBad: isBad)
+            if !asked.isEmpty, Bool.random(using: &random) { desire(loses: loses) }
+            perform(machine.connected(generation: generation, urlTopics: asked, asked: asked, now: at(now)), loses: loses)
+            for answer in answered where !loses || Int.random(in: 0..<4, using: &random) > 0 { answers.append((generation, answer)) }
+        }
+        func desire(loses: Bool) {
+            version += 1
+            let wanted = (0..<Int.random(in: 0...12, using: &random)).map { _ in trade("S\(Int.random(in: 0..<20, using: &random))") }
+            perform(machine.desire(wanted, version: version, now: at(now)), loses: loses)
         }
 
         for _ in 0..<150 {
             now += Int64.random(in: 0...900, using: &random)
             switch Int.random(in: 0..<10, using: &random) {
-            case 0:
-                version += 1
-                let wanted = (0..<Int.random(in: 0...12, using: &random)).map { _ in trade("S\(Int.random(in: 0..<20, using: &random))") }
-                perform(machine.desire(wanted, version: version, now: at(now)), loses: true)
+            case 0: desire(loses: true)
             case 1 where isOpen:
                 isOpen = false
                 perform(machine.disconnected(generation: generation, now: at(now)), loses: true)

@@ -30,6 +30,30 @@ import Testing
         #expect(combined.open().subscribed.map(\.topic.symbol) == ["BTCUSDT", "ETHUSDT"])
     }
 
+    @Test("what the address names is subscribed without a word, and unknown streams in it are passed over")
+    func address() {
+        var bench = SessionBench("binance", query: [("streams", "btcusdt@trade/nopeusdt@trade/ethusdt@depth@100ms/btcusdt@trade")])
+        let actions = bench.open()
+        #expect(actions.texts == [])
+        #expect(actions.subscribed.map(\.key) == ["btcusdt@trade", "ethusdt@depth@100ms"])
+        #expect(bench.apply(.push(count: 1)).packets.map(\.subscription.topic.description) == ["trade BTCUSDT", "book ETHUSDT"])
+        // Asked for again by message, as after a silence.
+        let again = bench.receive(#"{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}"#)
+        #expect(again.texts == [#"{"result":null,"id":1}"#] && again.subscribed.isEmpty)
+    }
+
+    @Test("the address may name no more streams than messages")
+    func tooManyInAddress() {
+        var bench = SessionBench("binance", query: [("streams", "btcusdt@trade/ethusdt@trade")], rules: { $0.maxTopics = 1 })
+        #expect(bench.open().closes.map(\.code) == [1008])
+    }
+
+    @Test("a stream of another category in the address stays silent")
+    func categories() {
+        var bench = SessionBench("binance_usdm", path: "/market/stream", query: [("streams", "btcusdt@aggTrade/btcusdt@bookTicker")])
+        #expect(bench.open().subscribed.map(\.key) == ["btcusdt@aggTrade"])
+    }
+
     @Test("an unknown stream is acknowledged and stays silent")
     func unknownStream() {
         var bench = SessionBench("binance")

@@ -18,9 +18,13 @@ import Testing
         var closes: [Close] = []
         /// Streams of the data that came as answers (snapshots on request).
         var answered: [Topic?] = []
+        /// What the address has subscribed.
+        var asked: [Topic] = []
 
-        init(_ exchange: String, topics: [Topic]) throws {
+        /// `usesAddress`: where the exchange takes topics in its address they are named there.
+        init(_ exchange: String, topics: [Topic], usesAddress: Bool = true) throws {
             var dialect = try Exchanges.dialect(exchange)
+            if !usesAddress { dialect.profile.limits.topicsInAddress = 0 }
             let branch = topics.first.flatMap(dialect.branch(of:))
             if let branch = dialect.branches.first(where: { $0.name == branch }) { dialect.profile.url = branch.url }
             self.dialect = dialect
@@ -28,7 +32,8 @@ import Testing
             let server = try #require(ServerDialects.all.first { $0.exchange == exchange })
             var target: RequestTarget
             switch dialect.connection(topics: topics, random: 1) {
-            case .url(let url):
+            case .url(let url, let asking):
+                asked = asking
                 let rest = url[(url.firstRange(of: "://")?.upperBound ?? url.startIndex)...].drop { $0 != "/" && $0 != "?" }
                 target = RequestTarget("/\(exchange)\(rest)")
             case .bootstrap(let call):
@@ -80,7 +85,7 @@ import Testing
         }
 
         mutating func subscribe(_ topics: [Topic]) {
-            for request in dialect.subscribe(topics, firstID: 1) {
+            for request in dialect.subscribe(topics.filter { !asked.contains($0) }, firstID: 1) {
                 var request = dialect.stamped(request, wallMilliseconds: Double(bench.moment.wallMilliseconds))
                 reader.prepare(&request)
                 send(request.message)
@@ -107,29 +112,36 @@ import Testing
     @Test("what a client subscribes is subscribed, and its data come back under the same names", arguments: exchanges)
     func topicsComeBack(exchange: String) throws {
         for topic in try topics(exchange, ofMainAddress: false) {
-            var conversation = try Conversation(exchange, topics: [topic])
-            conversation.subscribe([topic])
-            #expect(conversation.rejections == [], "\(topic)")
-            #expect(conversation.closes == [], "\(topic)")
-            let subscribed = Set(conversation.bench.session.subscriptions.all.map(\.topic))
-            // AscendEX has snapshots on request only: one answer, nothing subscribed.
-            if subscribed.isEmpty && conversation.answered == [topic] { continue }
-            #expect(subscribed == [topic])
-            let packets = conversation.bench.apply(.push(count: 3)).packets
-            #expect(packets.count >= 3)
-            for packet in packets {
-                let bytes = packet.message.bytes
-                let read: (Reading, Topic?) = bytes.withUnsafeBytes { message in
-                    let reading = conversation.reader.read(message, isText: packet.message.form == .text)
-                    guard case .packet(let route) = reading else { return (reading, nil) }
-                    return (reading, conversation.reader.topic(of: route, in: message))
-                }
-                // Gemini's partial books name no symbol: a client can only keep them on its control stream.
-                if read.0 == .unrouted && exchange == "gemini" && topic.channel == "book_snapshot" { continue }
-                #expect(read.1 == packet.subscription.topic, "\(topic): \(read.0) of \(packet.message.text.prefix(300))")
-            }
-            #expect(conversation.malformed == [], "\(topic)")
+            try comesBack(topic, Conversation(exchange, topics: [topic], usesAddress: false), of: exchange)
+            let addressed = try Conversation(exchange, topics: [topic])
+            #expect(addressed.asked == (addressed.dialect.profile.limits.topicsInAddress > 0 ? [topic] : []))
+            if !addressed.asked.isEmpty { comesBack(topic, addressed, of: exchange) }
         }
+    }
+
+    private func comesBack(_ topic: Topic, _ opened: Conversation, of exchange: String) {
+        var conversation = opened
+        conversation.subscribe([topic])
+        #expect(conversation.rejections == [], "\(topic)")
+        #expect(conversation.closes == [], "\(topic)")
+        let subscribed = Set(conversation.bench.session.subscriptions.all.map(\.topic))
+        // AscendEX has snapshots on request only: one answer, nothing subscribed.
+        if subscribed.isEmpty && conversation.answered == [topic] { return }
+        #expect(subscribed == [topic])
+        let packets = conversation.bench.apply(.push(count: 3)).packets
+        #expect(packets.count >= 3)
+        for packet in packets {
+            let bytes = packet.message.bytes
+            let read: (Reading, Topic?) = bytes.withUnsafeBytes { message in
+                let reading = conversation.reader.read(message, isText: packet.message.form == .text)
+                guard case .packet(let route) = reading else { return (reading, nil) }
+                return (reading, conversation.reader.topic(of: route, in: message))
+            }
+            // Gemini's partial books name no symbol: a client can only keep them on its control stream.
+            if read.0 == .unrouted && exchange == "gemini" && topic.channel == "book_snapshot" { continue }
+            #expect(read.1 == packet.subscription.topic, "\(topic): \(read.0) of \(packet.message.text.prefix(300))")
+        }
+        #expect(conversation.malformed == [], "\(topic)")
     }
 
     @Test("every data message shows its number, and unpadded ones in text are JSON", arguments: exchanges)

@@ -35,6 +35,25 @@ import Testing
         }
     }
 
+    @Test("a request target of any length up to the limit is taken, a longer one refused", .timeLimit(.minutes(1)))
+    func longTarget() async throws {
+        try await withSimulator { simulator in
+            let url = try simulator.url("binance") + "?streams="
+            let path = "/binance/stream?streams=".utf8.count
+            let fitting = try await JudgeClient.connect(url + "btcusdt@trade/" + String(repeating: "x", count: 8_000 - path - 14))
+            let record = try await simulator.truth.first { $0.kind == .subscribe }
+            #expect(record.text("key") == "btcusdt@trade")
+            try await fitting.close()
+            let long = try await JudgeClient.connect(url + String(repeating: "x", count: 8_001 - path))
+            guard case .refused(let status, _, _) = await long.next() else {
+                Issue.record("expected a refusal")
+                return
+            }
+            #expect(status == 414)
+            #expect(simulator.truth.summary(of: "binance").refused == 1)
+        }
+    }
+
     @Test("a client that trusts somebody else is not connected", .timeLimit(.minutes(1)))
     func untrusted() async throws {
         try await withSimulator(tls: true) { simulator in

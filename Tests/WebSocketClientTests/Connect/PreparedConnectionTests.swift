@@ -54,6 +54,8 @@ import Testing
             }
         }
 
+        func retarget(to url: String) async throws -> Bool { try await eventLoop.submit { attempt.value.retarget(to: url) }.get() }
+
         func isOver() async throws -> Bool { try await eventLoop.submit { attempt.value.isOver }.get() }
     }
 
@@ -97,6 +99,34 @@ import Testing
                 var steps = prepared.steps.makeAsyncIterator()
                 #expect(await steps.next() == .open)
             }
+        }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `the upgrade is asked for at the path that was named last, of the same server only`() async throws {
+        try await TestTLS.withRoots { roots in
+            let peer = try await ScriptedPeer.start(Certificates.localhost)
+            defer { peer.stop() }
+            let prepared = try await Prepared.start(Self.configuration(peer.port, roots))
+            let connection = try await peer.accept()
+            // Before it is ready and behind that.
+            #expect(try await prepared.retarget(to: "wss://localhost:\(peer.port)/stream?streams=a"))
+            var steps = prepared.steps.makeAsyncIterator()
+            #expect(await steps.next() == .ready)
+            #expect(try await prepared.retarget(to: "wss://LOCALHOST:\(peer.port)/stream?streams=a/b"))
+            for other in [
+                "wss://localhost:\(peer.port + 1)/stream", "ws://localhost:\(peer.port)/stream", "wss://127.0.0.1:\(peer.port)/stream",
+                "nowhere",
+                "wss://localhost:\(peer.port)/stre am",
+            ] {
+                #expect(try await !prepared.retarget(to: other), "\(other)")
+            }
+            prepared.proceed()
+            let head = try await connection.readHead()
+            #expect(head.hasPrefix("GET /stream?streams=a/b HTTP/1.1\r\n"), "\(head)")
+            try await connection.write(PeerConnection.answer(to: head))
+            #expect(await steps.next() == .open)
+            #expect(try await !prepared.retarget(to: "wss://localhost:\(peer.port)/stream?streams=c"), "it is over")
         }
     }
 
