@@ -77,7 +77,7 @@ package struct DrillPromise: Sendable, Codable, Equatable {
             case .onePace: "reconnects of an exchange are a pace apart, over all workers"
             case .takeoverTime: "a lease is with the successor in time"
             case .redisRestart: "a restart of Redis costs no reconnect and no packet"
-            case .redisFailover: "Redis failing over to its replica costs no reconnect and no gap, where leases can be held for as long as it takes"
+            case .redisFailover: "Redis failing over to its replica costs no reconnect and no gap, where leases can be held so long"
             case .placement: "no worker takes more than its share"
             }
         }
