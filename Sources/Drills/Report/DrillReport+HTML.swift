@@ -36,7 +36,7 @@ extension DrillReport {
         var section = "<section><h2>How a failover went: \(Self.escape(fault.kind)) \(Self.escape(worker)), run \(fault.run)</h2>"
         section += "<p class=\"sub\">The slowest of \(story.faults.count)"
         if all.count > shown.count { section += "; \(shown.count) of its \(all.count) feeds, the slowest first" }
-        section += ". Time counts from the fault."
+        section += ". Time counts from the fault; websockets and packets are those of the exchange's record."
         if changed.isEmpty { section += " No lease changed hands and no websocket was opened." }
         section += "</p><div class=\"figure\">\(chart.svg)</div><div class=\"legend\"><b>lease held by</b> \(colours.key)"
         section += "<span><i style=\"background:\(TimelineChart.openColour)\"></i>websocket open</span>"
@@ -124,7 +124,10 @@ extension DrillReport {
             [
                 ("lease", "the right to hold a feed's websocket and to write its streams; one worker has it at a time"),
                 ("lease gap", "from the fault until a worker has acquired the lease"),
-                ("packet gap", "from the fault, or the last packet that still came behind it, to the first packet of the next websocket"),
+                (
+                    "packet gap",
+                    "from the fault, or the last packet that still came behind it, to the first packet of the next websocket, by when they were received"
+                ),
                 (
                     "reconnect admitted",
                     "a lost websocket was entered in the cluster's map of disconnects; with a pace, one per exchange and pace"
