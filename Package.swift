@@ -148,10 +148,13 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        // Live pictures on a terminal.
+        .target(name: "Terminal", swiftSettings: settings),
         .executableTarget(
             name: "colony",
             dependencies: [
-                "Cluster", "Dashboard", "Conformance", "Drills", "FaultInjection", "Simulation", "Simulator", "History", "ColonyStreams",
+                "Terminal", "Cluster", "Dashboard", "Conformance", "Drills", "FaultInjection", "Simulation", "Simulator", "History",
+                "ColonyStreams",
                 "ColonyExchanges", "Coordination", "Ingest", "RedisClient",
                 "WebSocketClient", arguments, logging, nioCore, nioPosix, signals, subprocess, system,
             ],
@@ -216,6 +219,7 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .testTarget(name: "TerminalTests", dependencies: ["Terminal"], swiftSettings: settings),
         .testTarget(
             name: "DashboardTests",
             dependencies: ["Dashboard", "Cluster", "TestSupport", logging, nioCore, nioPosix],

@@ -43,7 +43,7 @@ struct CommonOptions: ParsableArguments {
         guard let level = Logger.Level(rawValue: name) else {
             throw ClusterError(.configuration, "--log-level '\(name)' is none of trace, debug, info, notice, warning, error, critical")
         }
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        LoggingSystem.bootstrap { StreamLogHandler(label: $0, stream: LogStream()) }
         var logger = Logger(label: "colony")
         logger.logLevel = level
         return logger

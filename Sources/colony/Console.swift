@@ -1,13 +1,22 @@
 import Glibc
+import Terminal
 
 /// The terminal: plain lines to standard output, errors to standard error, colour only where a person looks and wants it.
 enum Console {
+    /// Where a live picture is shown; what is printed meanwhile stands above it.
+    static let screen = TerminalScreen { write($0) }
+
     static func print(_ text: String) {
-        write(text + "\n")
+        isTerminal ? screen.print(text) : write(text + "\n")
     }
 
     static func error(_ text: String) {
-        write(text + "\n", to: STDERR_FILENO)
+        errorLine(text + "\n")
+    }
+
+    /// For standard error; on a terminal that also shows a live picture, above that.
+    static func errorLine(_ text: String) {
+        isTerminal && isatty(STDERR_FILENO) == 1 ? screen.print(text) : write(text, to: STDERR_FILENO)
     }
 
     /// Without a newline; for redrawing.
@@ -65,4 +74,9 @@ struct TextTable {
             }.joined(separator: "  ")
         }.joined(separator: "\n")
     }
+}
+
+/// Log lines on standard error, each whole.
+struct LogStream: TextOutputStream, Sendable {
+    mutating func write(_ string: String) { Console.errorLine(string) }
 }

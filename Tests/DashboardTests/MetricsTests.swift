@@ -1,6 +1,7 @@
-import Cluster
 import Dashboard
 import Testing
+
+@testable import Cluster
 
 @Suite struct MetricsTests {
     @Test func `help and type come once, before the samples of their metric`() {
@@ -46,5 +47,22 @@ import Testing
         #expect(text.contains("colony_worker_up{worker=\"w-1\"} 0\n"))
         #expect(text.contains("colony_worker_ready{worker=\"w-1\"} 0\n"))
         #expect(!text.contains("colony_redis_up"))
+    }
+
+    @Test func `a feed that nobody holds is told as not live, without a worker's label`() {
+        let text = MetricsText.write(ClusterMetrics.clusterFamilies(["kraken": true, "binance/feed": false]))
+        #expect(text.contains("colony_cluster_feed_live{feed=\"binance/feed\"} 0\ncolony_cluster_feed_live{feed=\"kraken\"} 1\n"))
+    }
+
+    @Test func `where Redis cannot be read nothing is claimed about the cluster's feeds`() {
+        #expect(MetricsText.write(ClusterMetrics.clusterFamilies(nil)) == "")
+    }
+
+    @Test(arguments: [
+        (["state": "held", "phase": "live"], true), (["state": "free", "phase": "live"], false),
+        (["state": "held", "phase": "connecting"], false), ([:], false),
+    ])
+    func `a feed is live only while its lease is held with an open websocket`(record: [String: String], isLive: Bool) {
+        #expect(ClusterClient.isLive(record) == isLive)
     }
 }

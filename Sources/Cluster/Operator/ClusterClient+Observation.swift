@@ -28,6 +28,19 @@ extension ClusterClient {
         return (events, (time.array?.first?.integer ?? 0) * 1000 + (time.array?.last?.integer ?? 0) / 1000)
     }
 
+    /// Whether each feed of the catalogue is published at this moment, by its lease record: somebody holds it with an open websocket.
+    public func liveFeeds() async throws -> [String: Bool] {
+        var live: [String: Bool] = [:]
+        for (feed, entry) in try await catalogue() {
+            let record = try await hash(keys.feed(feed, group: entry.budget).lease)
+            live[feed.text] = Self.isLive(record)
+        }
+        return live
+    }
+
+    /// A lease record that nobody holds, or that is not there, is not live, whatever phase it was left in.
+    static func isLive(_ record: [String: String]) -> Bool { record["state"] == "held" && record["phase"] == "live" }
+
     /// Every worker that beats, as it tells Redis about itself.
     public func samples() async throws -> [WorkerSample] {
         var samples: [WorkerSample] = []

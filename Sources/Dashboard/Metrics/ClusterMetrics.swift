@@ -11,6 +11,16 @@ package enum ClusterMetrics {
         return [build, redis] + workerFamilies(workers) + feedFamilies(workers)
     }
 
+    /// What Redis' records say of every feed of the catalogue, whoever holds it: for alarms that must fire when nobody does.
+    ///
+    /// - Parameter live: whether the feed is published, by feed; nil: not known, and nothing is told.
+    package static func clusterFamilies(_ live: [String: Bool]?) -> [MetricFamily] {
+        var family = MetricFamily(
+            "colony_cluster_feed_live", .gauge, "1 while some worker of the cluster holds the feed with an open websocket, 0 else.")
+        for (feed, isLive) in (live ?? [:]).sorted(by: { $0.key < $1.key }) { family.add(isLive ? 1 : 0, ["feed": feed]) }
+        return [family]
+    }
+
     private static func workerFamilies(_ workers: [WorkerSample]) -> [MetricFamily] {
         var isUp = MetricFamily("colony_worker_up", .gauge, "1 while the worker process runs.")
         var isReady = MetricFamily("colony_worker_ready", .gauge, "1 while the worker takes feeds: it runs and does not drain.")

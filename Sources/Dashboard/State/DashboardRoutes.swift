@@ -48,8 +48,15 @@ struct DashboardRoutes: Sendable {
 
     private func metrics() async -> DashboardResponse {
         let isUp = await source.redisProblem() == nil
-        let families = ClusterMetrics.families(await source.workers(), isRedisUp: isUp, version: ProcessInformation.version)
+        let families =
+            ClusterMetrics.families(await source.workers(), isRedisUp: isUp, version: ProcessInformation.version)
+            + ClusterMetrics.clusterFamilies(isUp ? await liveFeeds() : nil)
         return DashboardResponse(status: 200, contentType: MetricsText.contentType, body: MetricsText.write(families))
+    }
+
+    /// nil where Redis cannot be read: nothing is known then, and `colony_redis_up` tells.
+    private func liveFeeds() async -> [String: Bool]? {
+        do { return try await client.liveFeeds() } catch { return nil }
     }
 
     private func state() async -> DashboardResponse {

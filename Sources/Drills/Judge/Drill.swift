@@ -68,11 +68,18 @@ package enum Drill {
         let now = (boot: LocalTime.now().nanoseconds, wall: WallClock.nanoseconds() / 1_000_000)
         var timeline = Timeline(
             events: cluster.events.events, bootOfWall: now.boot - now.wall * 1_000_000, from: story.beganBoot, to: story.endedBoot)
-        try timeline.read(truth: cluster.directory.truth)
+        try timeline.read(
+            truth: cluster.directory.truth, owners: try SocketFeeds(RecordingDirectory(cluster.directory.recording)))
+        var storyPackets: [String: [Int64]] = [:]
+        if let (index, failovers) = Failover.slowest(in: story, timeline: timeline) {
+            let window = StoryChart.window(failovers, fault: story.faults[index].boot)
+            storyPackets = try timeline.packetTimes(truth: cluster.directory.truth, from: window.lowerBound, to: window.upperBound)
+        }
         let evidence = Evidence(plan: plan, story: story, verdict: verdict, timeline: timeline, events: cluster.events.events)
         return DrillReport(
             plan: plan, story: story, verdict: verdict, timeline: timeline,
-            promises: Judgement.promises(evidence, demands: scenario.judge(evidence)), networkName: cluster.network.name)
+            promises: Judgement.promises(evidence, demands: scenario.judge(evidence)), networkName: cluster.network.name,
+            storyPackets: storyPackets)
     }
 }
 

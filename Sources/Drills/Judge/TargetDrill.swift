@@ -93,7 +93,8 @@ package struct TargetDrill: Sendable {
         let p99 = HistoryVerdict.Quantiles(gaps).p99 ?? 0
         let detail =
             switch kind {
-            case .kill: "lease with the successor: p99 \(DrillStage.text(p99)) of \(gaps.count), bound 250 ms (looked at every 10 ms)"
+            case .kill:
+                "lease with the successor: \(KillScenario.p99(HistoryVerdict.Quantiles(gaps))), bound 250 ms (looked at every 10 ms)"
             case .move: "\(gaps.count) feeds handed over by their owners, without a websocket for \(DrillStage.text(worst)) at most"
             default: "every worker was emptied and filled again, \(runs) times"
             }

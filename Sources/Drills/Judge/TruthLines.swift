@@ -9,6 +9,8 @@ enum TruthLines {
         var socket: UInt64
         /// Of the request that opened the socket, without its query.
         var path = ""
+        /// Address and port of the client that opened it, as the truth writes them.
+        var peer = ""
     }
 
     /// Calls `body` for each line about sockets and packets, in order. Throws when the file cannot be read.
@@ -33,7 +35,8 @@ enum TruthLines {
                 Line(
                     kind: kind, boot: boot, exchange: word(#""exchange":""#, text),
                     socket: UInt64(number(#""socket":"#, text) ?? 0),
-                    path: kind == "open" ? String(word(#""request":""#, text).prefix { $0 != "?" }) : ""))
+                    path: kind == "open" ? String(word(#""request":""#, text).prefix { $0 != "?" }) : "",
+                    peer: kind == "open" ? word(#""peer":""#, text) : ""))
         }
     }
 

@@ -10,12 +10,7 @@ extension DrillReport {
         page +=
             "<p class=\"verdict \(isKept ? "ok" : "bad")\">\(isKept ? "All promises kept" : "Broken: " + broken.map(\.id).joined(separator: ", "))"
         page += "</p></header>"
-        page += tiles + promiseTable + faultTable
-        for figure in figures {
-            page += "<section><h2>\(Self.escape(figure.title))</h2><p class=\"sub\">\(Self.escape(figure.caption))</p>"
-            page += "<div class=\"figure\">\(figure.chart.svg)</div></section>"
-        }
-        page += TimelineChart.legend
+        page += tiles + storySection + runsTable + wholeSection + faultTable + promiseTable + glossary
         page +=
             "<footer>seed \(plan.options.seed) &middot; \(Self.escape(networkName)) &middot; \(plan.hosts.reduce(0, +)) workers &middot; "
         page += "\(plan.exchanges.count) exchanges &middot; \(Self.number(plan.rate)) messages/s per stream"
@@ -26,52 +21,74 @@ extension DrillReport {
 
     // MARK: Figures
 
-    private struct Figure {
-        var title: String
-        var caption: String
-        var chart: TimelineChart
-    }
-
-    private var figures: [Figure] {
-        var figures: [Figure] = []
-        let base = story.beganBoot
-        if let worst = slowest {
-            let second: Int64 = 1_000_000_000
-            let end = min(timeline.to, max(worst.end + second, worst.fault.boot + 2 * second))
-            let hit = worst.fault.feeds.isEmpty ? timeline.spans.keys.sorted() : worst.fault.feeds
-            let lanes = Array(hit.sorted().prefix(8))
-            figures.append(
-                Figure(
-                    title: "The slowest: \(worst.fault.kind), run \(worst.fault.run)",
-                    caption: "One second before the fault until one second after the last of its feeds was received again"
-                        + (hit.count > lanes.count ? " (\(lanes.count) of \(hit.count) feeds)" : "") + ".",
-                    chart: TimelineChart(
-                        timeline: timeline, faults: story.faults, lanes: lanes, from: worst.fault.boot - second, to: end, zero: base,
-                        laneHeight: 74)))
+    /// The slowest failover under the magnifying glass.
+    private var storySection: String {
+        guard let (index, all) = Failover.slowest(in: story, timeline: timeline) else { return "" }
+        let fault = story.faults[index]
+        let changed = all.filter { !$0.isUnbroken }
+        let shown = Array(
+            (changed.isEmpty ? all : changed).sorted { ($0.fault - $0.end, $0.feed) < ($1.fault - $1.end, $1.feed) }.prefix(5))
+        let colours = HolderColours(timeline)
+        let worker = Failover.name(fault.worker)
+        let chart = StoryChart(
+            timeline: timeline, colours: colours, title: worker.isEmpty ? fault.kind : "\(fault.kind) \(worker)",
+            isDeath: fault.isProvedDeath, failovers: shown, fault: fault.boot, packetTimes: storyPackets)
+        var section = "<section><h2>How a failover went: \(Self.escape(fault.kind)) \(Self.escape(worker)), run \(fault.run)</h2>"
+        section += "<p class=\"sub\">The slowest of \(story.faults.count)"
+        if all.count > shown.count { section += "; \(shown.count) of its \(all.count) feeds, the slowest first" }
+        section += ". Time counts from the fault; websockets and packets are those of the exchange's record."
+        if changed.isEmpty { section += " No lease changed hands and no websocket was opened." }
+        section += "</p><div class=\"figure\">\(chart.svg)</div><div class=\"legend\"><b>lease held by</b> \(colours.key)"
+        section += "<span><i style=\"background:\(TimelineChart.openColour)\"></i>websocket open</span>"
+        for kind in [Timeline.Span.Kind.cooling, .due, .connecting] {
+            section += "<span><i style=\"background:\(TimelineChart.colour(of: kind))\"></i>\(TimelineChart.words(kind))</span>"
         }
-        let lanes = timeline.spans.keys.sorted()
-        figures.append(
-            Figure(
-                title: "The whole drill", caption: "\(story.faults.count) faults, \(lanes.count) feeds.",
-                chart: TimelineChart(
-                    timeline: timeline, faults: story.faults, lanes: lanes, from: timeline.from, to: timeline.to, zero: base,
-                    laneHeight: lanes.count > 12 ? 34 : 58)))
-        return figures
-    }
-
-    /// The fault whose feeds were longest without a websocket, and when the last of them had one again.
-    private var slowest: (fault: DrillStory.Fault, end: Int64)? {
-        var found: (fault: DrillStory.Fault, end: Int64)?
-        for (index, fault) in story.faults.enumerated() {
-            let limit = index + 1 < story.faults.count ? story.faults[index + 1].boot : timeline.to
-            var end = fault.healedBoot ?? fault.boot
-            for feed in fault.feeds {
-                let next = timeline.sockets[String(feed.prefix { $0 != "/" })]?.first { $0.open > fault.boot && $0.open < limit }
-                if let next { end = max(end, next.open) }
+        section += "<span><i class=\"line grey\"></i>a packet, as the exchange sent it</span></div>"
+        section += "<table><tr><th>feed</th><th>&#9312; \(Self.escape(fault.kind))</th><th>&#9313; lease free</th>"
+        section += "<th>&#9314; successor has the lease</th><th>&#9315; websocket open</th><th>&#9316; first packet</th>"
+        section += "<th>without packets</th></tr>"
+        for failover in shown {
+            func cell(_ boot: Int64?) -> String {
+                "<td class=\"n\">\(boot.map { DrillStage.text(Double($0 - failover.fault) / 1e6) } ?? "-")</td>"
             }
-            if found.map({ end - fault.boot > $0.end - $0.fault.boot }) ?? true { found = (fault, end) }
+            let hands = failover.taken == nil ? "" : " \(failover.from) &rarr; \(failover.to)"
+            section += "<tr><td><b>\(Self.escape(failover.feed))</b>\(hands)</td>\(cell(failover.fault))\(cell(failover.leaseFree))"
+            section += "\(cell(failover.taken))\(cell(failover.open))\(cell(failover.firstPacket))"
+            section += "<td class=\"n\"><b>\(failover.withoutPackets.map { DrillStage.text(Double($0) / 1e6) } ?? "-")</b></td></tr>"
         }
-        return found
+        return section + "</table></section>"
+    }
+
+    private var wholeSection: String {
+        let lanes = timeline.feeds
+        let chart = TimelineChart(
+            timeline: timeline, colours: HolderColours(timeline), faults: story.faults, lanes: lanes, from: timeline.from, to: timeline.to,
+            zero: story.beganBoot)
+        return "<section><h2>The whole drill</h2><p class=\"sub\">\(story.faults.count) faults, \(lanes.count) feeds; the number at the "
+            + "right is the most packets per second of the lane.</p><div class=\"figure\">\(chart.svg)</div>\(chart.legend())</section>"
+    }
+
+    /// Every fault with what it cost, the slowest first.
+    private var runsTable: String {
+        let limit = 20
+        let runs = story.faults.indices.map { (fault: story.faults[$0], failovers: Failover.all(of: $0, in: story, timeline: timeline)) }
+            .sorted { Failover.duration($0.failovers) > Failover.duration($1.failovers) }
+        guard runs.count > 1 else { return "" }
+        func longest(_ times: [Int64?]) -> String { times.compactMap { $0 }.max().map { DrillStage.text(Double($0) / 1e6) } ?? "-" }
+        var rows = ""
+        for (fault, failovers) in runs.prefix(limit) {
+            let names = fault.feeds.isEmpty ? "all feeds" : fault.feeds.prefix(6).joined(separator: " ")
+            rows += "<tr><td class=\"n\">\(fault.run)</td><td class=\"n\">\(Self.number(Double(fault.boot - story.beganBoot) / 1e9)) s</td>"
+            rows += "<td>\(Self.escape(fault.kind)) <b>\(Self.escape(Failover.name(fault.worker)))</b> \(Self.escape(fault.detail))</td>"
+            rows += "<td>\(Self.escape(names))\(fault.feeds.count > 6 ? " and \(fault.feeds.count - 6) more" : "")</td>"
+            rows += "<td class=\"n\">\(longest(failovers.map { failover in failover.taken.map { $0 - failover.fault } }))</td>"
+            rows += "<td class=\"n\">\(longest(failovers.map { failover in failover.open.map { $0 - failover.fault } }))</td>"
+            rows += "<td class=\"n\">\(longest(failovers.map(\.withoutPackets)))</td></tr>"
+        }
+        return "<section><h2>Each fault</h2><p class=\"sub\">Times are those of the fault's slowest feed, from the fault on"
+            + (runs.count > limit ? "; the \(limit) slowest of \(runs.count)" : "")
+            + ".</p><table><tr><th>run</th><th>at</th><th>fault</th>"
+            + "<th>feeds it hit</th><th>successor has the lease</th><th>websocket open</th><th>without packets</th></tr>\(rows)</table></section>"
     }
 
     // MARK: Parts
@@ -80,13 +97,14 @@ extension DrillReport {
         let packets = verdict.packets
         let cells: [(String, String, Bool)] = [
             ("packets sent", "\(packets.sent)", true), ("stored", "\(packets.stored)", true),
-            ("lost unmarked", "\(packets.lost)", packets.lost == 0), ("duplicated", "\(packets.duplicated)", packets.duplicated == 0),
+            ("lost without a marker", "\(packets.lost)", packets.lost == 0),
+            ("duplicated", "\(packets.duplicated)", packets.duplicated == 0),
             ("stale", "\(packets.stale)", packets.stale == 0),
-            ("two sockets", "\(Self.number(verdict.sockets.overlapMilliseconds)) ms", verdict.sockets.overlapMilliseconds == 0),
+            ("two websockets at once", "\(Self.number(verdict.sockets.overlapMilliseconds)) ms", verdict.sockets.overlapMilliseconds == 0),
             ("lease gap p99", verdict.leaseGap.p99.map { DrillStage.text($0) } ?? "-", true),
             ("packet gap p99", verdict.packetGap.p99.map { DrillStage.text($0) } ?? "-", true),
-            ("admissions", "\(verdict.admissions.count)", true),
-            ("closest", verdict.admissions.minimumSpacingSeconds.map { "\(Self.number($0)) s" } ?? "-", true),
+            ("reconnects admitted", "\(verdict.admissions.count)", true),
+            ("closest two of them", verdict.admissions.minimumSpacingSeconds.map { "\(Self.number($0)) s" } ?? "-", true),
         ]
         return "<div class=\"tiles\">"
             + cells.map { "<div class=\"tile\(!$0.2 ? " bad" : "")\"><b>\($0.1)</b><span>\($0.0)</span></div>" }.joined() + "</div>"
@@ -96,8 +114,28 @@ extension DrillReport {
         "<section><h2>Promises</h2><table>"
             + promises.map {
                 "<tr><td class=\"\($0.kept ? "ok" : "bad")\">\($0.kept ? "kept" : "broken")</td><td><b>\($0.id)</b></td>"
-                    + "<td>\(Self.escape($0.detail))</td></tr>"
+                    + "<td>\(Self.escape(DrillPromise.ID(rawValue: $0.id)?.meaning ?? ""))"
+                    + "<br><span class=\"sub\">checked: \(Self.escape($0.detail))</span></td></tr>"
             }.joined() + "</table></section>"
+    }
+
+    private var glossary: String {
+        let words =
+            [
+                ("lease", "the right to hold a feed's websocket and to write its streams; one worker has it at a time"),
+                ("lease gap", "from the fault until a worker has acquired the lease"),
+                (
+                    "packet gap",
+                    "from the fault, or the last packet that still came behind it, to the first packet of the next websocket, by when they were received"
+                ),
+                (
+                    "reconnect admitted",
+                    "a lost websocket was entered in the cluster's map of disconnects; with a pace, one per exchange and pace"
+                ),
+                ("p50, p99", "half, and 99 of 100, of the measured times are not longer; of fewer than 100 times p99 is the largest"),
+            ] + HistoryRule.allCases.map { ($0.rawValue, "rule of the history checker: \($0.title)") }
+        return "<section><h2>What the words mean</h2><table>"
+            + words.map { "<tr><td><b>\(Self.escape($0.0))</b></td><td>\(Self.escape($0.1))</td></tr>" }.joined() + "</table></section>"
     }
 
     private var faultTable: String {
@@ -107,7 +145,7 @@ extension DrillReport {
                 + [kind.leaseGap.p50, kind.leaseGap.p99, kind.leaseGap.max, kind.packetGap.p50, kind.packetGap.p99, kind.packetGap.max]
                 .map(cell).joined() + "</tr>"
         }
-        return "<section><h2>Faults</h2><table><tr><th>fault</th><th>times</th><th>lease gap p50</th><th>p99</th><th>max</th>"
+        return "<section><h2>By kind of fault</h2><table><tr><th>fault</th><th>times</th><th>lease gap p50</th><th>p99</th><th>max</th>"
             + "<th>packet gap p50</th><th>p99</th><th>max</th></tr>" + rows.joined() + "</table></section>"
     }
 
@@ -133,6 +171,7 @@ extension DrillReport {
         .tile b{display:block;font-size:18px;font-variant-numeric:tabular-nums}.tile span{color:var(--soft);font-size:12px}
         .figure{overflow-x:auto}.legend{display:flex;flex-wrap:wrap;gap:6px 18px;color:var(--soft);margin:0 0 16px}
         .legend i{display:inline-block;width:18px;height:9px;border-radius:2px;margin-right:6px}
+        .legend i.line{width:3px;height:12px;background:#d32f2f}.legend i.grey{width:2px;background:#5f6f86}.legend svg{vertical-align:-2px}
         footer{color:var(--soft);font-size:12px}svg text{font:11px system-ui,sans-serif;fill:var(--ink)}
         </style></head><body>
         """

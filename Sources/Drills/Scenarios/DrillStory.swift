@@ -66,5 +66,20 @@ package struct DrillPromise: Sendable, Codable, Equatable {
         case redisRestart = "redis-restart"
         case redisFailover = "redis-failover"
         case placement
+
+        /// For people who never saw the contract.
+        package var meaning: String {
+            switch self {
+            case .oneProducer: "at most one worker and one websocket per feed, at any moment"
+            case .fencedData: "nothing that a former holder still sends is stored behind its successor"
+            case .exactlyOnce: "every packet is stored at most once, in the order of arrival"
+            case .noSilentHole: "every received packet is stored, or a marker in the stream declares it lost"
+            case .onePace: "reconnects of an exchange are a pace apart, over all workers"
+            case .takeoverTime: "a lease is with the successor in time"
+            case .redisRestart: "a restart of Redis costs no reconnect and no packet"
+            case .redisFailover: "Redis failing over to its replica costs no reconnect and no gap, where leases can be held so long"
+            case .placement: "no worker takes more than its share"
+            }
+        }
     }
 }

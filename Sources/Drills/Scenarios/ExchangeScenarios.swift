@@ -53,22 +53,22 @@ struct FlapScenario: Scenario {
     func judge(_ evidence: Evidence) -> [DrillPromise] {
         let pace = Double(evidence.plan.pace.wholeMilliseconds) / 1000
         guard pace > 0 else { return [] }
-        var worst = (feed: "", count: 0, allowed: 0)
+        var worst = (exchange: "", count: 0, allowed: 0)
         for fault in evidence.story.faults {
             let end = fault.healedBoot ?? evidence.story.endedBoot
             let seconds = Double(end - fault.boot) / 1e9
             // One at the first cut, then one per pace.
             let allowed = Int(seconds / pace) + 1
-            for (feed, sockets) in evidence.timeline.sockets {
-                let count = sockets.count { $0.open > fault.boot && $0.open <= end }
-                if count - allowed > worst.count - worst.allowed || worst.feed.isEmpty { worst = (feed, count, allowed) }
+            for exchange in Set(evidence.timeline.sockets.keys.map(Timeline.exchange)) {
+                let count = evidence.timeline.sockets(ofExchange: exchange).count { $0.open > fault.boot && $0.open <= end }
+                if count - allowed > worst.count - worst.allowed || worst.exchange.isEmpty { worst = (exchange, count, allowed) }
             }
         }
         return [
             Pace.judge(evidence),
             DrillPromise(
                 .onePace, kept: worst.count <= worst.allowed,
-                "most reconnects of one exchange while it flapped: \(worst.count) (\(worst.feed)), allowed \(worst.allowed)"),
+                "most reconnects of one exchange while it flapped: \(worst.count) (\(worst.exchange)), allowed \(worst.allowed)"),
         ]
     }
 }

@@ -27,16 +27,27 @@ struct KillScenario: Scenario {
         try await stage.untilWhole("the cluster after the kill of \(victim.id)")
         stage.tell(
             "run \(run): killed \(victim.id.prefix { $0 != "." }) with \(victim.feeds.count) feed(s); leases after "
-                + "\(DrillStage.text(gaps.last ?? 0)), whole again after \(DrillStage.text(DrillStage.milliseconds(since: started)))")
+                + "\(DrillStage.text(gaps.last ?? 0)), all feeds received and all workers back after \(DrillStage.text(DrillStage.milliseconds(since: started)))"
+        )
     }
 
     func judge(_ evidence: Evidence) -> [DrillPromise] {
-        let gaps = evidence.story.samples("lease gap")
-        let p99 = HistoryVerdict.Quantiles(gaps).p99 ?? 0
+        let gaps = HistoryVerdict.Quantiles(evidence.story.samples("lease gap"))
+        // The same number as in the table: by the recording, where it has them all.
+        let recorded = evidence.verdict.leaseGap.count == gaps.count ? evidence.verdict.leaseGap : gaps
+        let p99 = recorded.p99 ?? 0
         return [
             DrillPromise(
-                .takeoverTime, kept: !gaps.isEmpty && p99 <= Self.bound,
-                "lease with the successor: p99 \(DrillStage.text(p99)) of \(gaps.count), bound 250 ms")
+                .takeoverTime, kept: recorded.count > 0 && p99 <= Self.bound,
+                "lease with the successor: \(Self.p99(recorded)), bound 250 ms" + (p99 > Self.bound ? Self.advice : ""))
         ]
+    }
+
+    /// What to think of a bound that was missed.
+    static let advice = "; a machine whose processors are busy misses this bound without a fault of the cluster: see its load, or try again"
+
+    /// `p99 14 ms of 6 (the largest)`
+    static func p99(_ quantiles: HistoryVerdict.Quantiles) -> String {
+        "p99 \(DrillStage.text(quantiles.p99 ?? 0)) of \(quantiles.count)" + (quantiles.count < 100 ? " (the largest)" : "")
     }
 }

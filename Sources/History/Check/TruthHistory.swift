@@ -33,14 +33,15 @@ struct TruthHistory {
 
     /// Whose sockets they were, by the address the exchange saw.
     mutating func assign(_ workers: [WorkerHistory]) {
-        // A port is used again after a while: the owner is the one that opened last before, or a little after, the exchange saw it.
         var owners: [String: [SocketOwner]] = [:]
         for worker in workers {
             for (address, at) in worker.addresses { owners[address, default: []] += at.map { worker.sockets[$0] } }
         }
         for at in sockets.indices {
             let socket = sockets[at]
-            let near = (owners[socket.peer] ?? []).filter { $0.opened < socket.closed && $0.opened >= socket.opened - 1_000_000_000 }
+            let near = (owners[socket.peer] ?? []).filter {
+                TrueSocket.isSame(opened: socket.opened, closed: socket.closed, by: $0.opened)
+            }
             sockets[at].owner = near.min { $0.opened < $1.opened }
         }
     }

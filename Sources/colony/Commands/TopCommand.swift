@@ -1,6 +1,7 @@
 import ArgumentParser
 import Cluster
 import Coordination
+import Terminal
 
 struct TopCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,17 +27,17 @@ struct TopCommand: AsyncParsableCommand {
 
     private func follow(_ client: ClusterClient, every interval: Duration, for limit: Duration?) async throws {
         let started = LocalTime.now()
+        defer { Console.screen.finish() }
         while !Task.isCancelled {
-            var text: String
             do {
-                text = StatusText.render(try await client.status())
+                let status = try await client.status()
+                Console.isTerminal ? Console.screen.draw(StatusPicture.make(status)) : Console.print(StatusText.render(status))
             } catch is CancellationError {
                 return
             } catch {
-                text = "status not available: \(error)"
+                let text = "status not available: \(error)"
+                Console.isTerminal ? Console.screen.draw(ScreenPicture([.line(text)])) : Console.print(text)
             }
-            if Console.isTerminal { text = "\u{1b}[H\u{1b}[J\(text)" }
-            Console.print(text)
             if let limit, LocalTime.now() - started + interval > limit { return }
             do { try await Task.sleep(for: interval) } catch { return }
         }

@@ -1,5 +1,6 @@
 import Cluster
 import Coordination
+import Terminal
 
 /// The cluster on the terminal: a table redrawn every second, or one line every two seconds where nobody watches.
 struct LiveView: Sendable {
@@ -12,13 +13,13 @@ struct LiveView: Sendable {
         var summary = UpSummary(exchanges: exchanges)
         let started = LocalTime.now()
         var turn = 0
-        var drawnLines = 0
+        defer { Console.screen.finish() }
         while !Task.isCancelled {
             do {
                 let status = try await client.status()
                 summary.add(status)
                 if Console.isTerminal {
-                    drawnLines = redraw(status, summary, LocalTime.now() - started, above: drawnLines)
+                    draw(status, summary, LocalTime.now() - started)
                 } else if turn % 2 == 0 {
                     Console.print(line(status, LocalTime.now() - started))
                 }
@@ -40,19 +41,16 @@ struct LiveView: Sendable {
         return summary
     }
 
-    private func redraw(_ status: ClusterStatus, _ summary: UpSummary, _ elapsed: Duration, above: Int) -> Int {
-        var text = "\n" + Console.colour("colony", .bold) + "  \(elapsed.components.seconds) s  \(Self.alive(status)) workers  "
-        text += "\(Int(status.feeds.reduce(0) { $0 + $1.packetsPerSecond })) packets/s  \(summary.packets) packets\n\n"
-        text += StatusText.feeds(status).text + "\n\n"
-        for worker in status.workers {
-            text += "\(worker.id.prefix { $0 != "." })  pid \(worker.pid)  \(worker.state)  \(worker.feeds.joined(separator: " "))\n"
-        }
-        text +=
-            Console.colour("Ctrl-C ends. Meanwhile elsewhere: colony status --json, colony tail binance trade BTCUSDT, kill -9 PID", .dim)
-            + "\n"
-        if above > 0 { Console.write("\u{1b}[\(above)A\u{1b}[J") }
-        Console.write(text)
-        return text.split(separator: "\n", omittingEmptySubsequences: false).count - 1
+    private func draw(_ status: ClusterStatus, _ summary: UpSummary, _ elapsed: Duration) {
+        let rate = Int(status.feeds.reduce(0) { $0 + $1.packetsPerSecond })
+        let picture = ScreenPicture([
+            .line(""),
+            .line(
+                "colony  \(elapsed.components.seconds) s  \(Self.alive(status)) workers  \(rate) packets/s  \(summary.packets) packets"),
+            .line(""), .table(StatusPicture.feeds(status)), .line(""), .table(StatusPicture.workers(status.workers)), .line(""),
+            .line("Ctrl-C ends. Elsewhere: colony status, colony top, kill -9 PID of a worker"),
+        ])
+        Console.screen.draw(picture) { index, line in index == 1 ? Console.colour(line, .bold) : line }
     }
 
     private static func alive(_ status: ClusterStatus) -> Int {
