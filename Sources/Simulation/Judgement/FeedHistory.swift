@@ -17,6 +17,8 @@ struct FeedHistory {
     /// Sequences of this epoch that were declared lost.
     private var gaps: [ClosedRange<Int>] = []
     private var lastPacket = 0
+    /// Somebody deleted the lease record, and with it the highest time published; nothing was stored since.
+    var isTimeForgotten = false
 
     init(streams: Int) {
         seen = Array(repeating: .zero, count: streams)
@@ -57,13 +59,13 @@ struct FeedHistory {
         let sequence = Int(entry.id.sequence % UInt64(EntryID.sequencesPerEpoch))
         if entry.id <= top {
             // Without the record, and with a clock that was put back, nothing knows the data streams' last time (non-guarantee 4).
-            if truth.isTimeForgotten, world.redis.hasSteppedBack {
+            if isTimeForgotten, world.redis.hasSteppedBack {
                 top = .zero
             } else {
                 world.fail("S1", "\(facts.name): id \(entry.id) is stored behind \(top)")
             }
         }
-        truth.isTimeForgotten = false
+        isTimeForgotten = false
         top = max(top, entry.id)
         let marker = entry["marker"]
         if marker == "fence" || marker == "up" || marker == "rollback" {
@@ -179,8 +181,6 @@ struct FeedTruth {
     /// Those of them that a random jump led to.
     private var jumped: Set<Int> = []
     private(set) var highest = 0
-    /// Somebody deleted the lease record, and with it the highest time published.
-    var isTimeForgotten = false
     /// Data sets lost since the highest epoch was given out, and whether a whole one was among them.
     private var losses = 0
     private var wasEmptied = false

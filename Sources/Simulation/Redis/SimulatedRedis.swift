@@ -160,7 +160,7 @@ final class SimulatedRedis {
         lostAt = simulation.now
         isExcused[feed] = true
         truths[feed].dataLost(all: false)
-        truths[feed].isTimeForgotten = true
+        histories[feed].isTimeForgotten = true
     }
 
     func deleteStream(_ feed: Int, _ stream: Int) {
